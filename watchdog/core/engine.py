@@ -1,0 +1,174 @@
+"""The only door: `step(state, event) -> state, decisions`.
+
+Theory of operation. The core is several small machines and ledgers per gateway, coupled in one listed order: an event
+first moves the clock, then the machine it concerns, and that one hands on by plain calls downward
+
+    lifecycle / requests / host  ->  restart  ->  spiral, budget, hold  ->  incident  ->  escalation
+
+so there is no fixed point to search for and no callback to get lost in. Five laws:
+
+1. The policy is an event. `step` takes no third argument; a backtest swaps `PolicyLoaded` and steps again.
+2. Journal before act. The shell commits the event and all its decisions, then performs them, in order.
+3. At least once, with a precondition. A start carries its seq into the world; recovery looks there first.
+4. Level over edge. A full look repairs what a lost signal missed.
+5. Silence is a decision too. Doing nothing about an ending leaves a verdict with a rule.
+
+Invariant: `step` is a pure function; equal inputs give equal outputs, byte for byte, under any PYTHONHASHSEED.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from watchdog.core import deadlines, escalation, host, incident, lifecycle, refusal, requests, restart
+from watchdog.core.clock import advance
+from watchdog.core.events import (
+    ActionFailed,
+    ActionRequested,
+    ActionSucceeded,
+    ClockStepped,
+    EnforcementObserved,
+    EvidenceCollected,
+    GatewayObserved,
+    GatewayReady,
+    HostShutdownBegan,
+    JournalDamageFound,
+    JournalFailed,
+    JournalGapFound,
+    JournalRenewed,
+    LimitReached,
+    MainProcessExited,
+    MainProcessStarted,
+    NetworkObserved,
+    PageDelivered,
+    PageFailed,
+    PolicyLoaded,
+    PolicyRejected,
+    Stamped,
+    SupervisorStarted,
+    SupervisorStopping,
+    TimerFired,
+    TimerId,
+    TimerKind,
+)
+from watchdog.core.identity import GatewayName, IncidentId
+from watchdog.core.state import IncidentPhase, State
+from watchdog.core.turn import Step, Turn
+
+GatewayEvent = (
+    EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited | ActionFailed
+)
+
+
+def step(state: State, stamped: Stamped) -> Step:
+    """Return what an event leads to. Total over every Event; raises only on a bug in the core itself."""
+    booted = state.clock.boot != stamped.stamp.boot
+    turn = Turn(replace(state, clock=advance(state.clock, stamped.stamp)), stamped.stamp)
+    if booted and state.host_going_down:
+        lifecycle.close_shut_down_lives(turn)
+        turn.state = replace(turn.state, host_going_down=False)
+    _dispatch(turn, stamped)
+    return turn.done()
+
+
+def changes_nothing(before: State, after: Step) -> bool:
+    """Say whether an observation may be folded: no decision, and no memory of it but the clock's."""
+    return not after.decisions and replace(after.state, clock=before.clock) == before
+
+
+def _dispatch(turn: Turn, stamped: Stamped) -> None:
+    match stamped.event:
+        case SupervisorStarted():
+            host.on_supervisor_started(turn)
+        case PolicyLoaded() as event:
+            host.on_policy_loaded(turn, event)
+        case PolicyRejected() as event:
+            host.on_policy_rejected(turn, event)
+        case HostShutdownBegan():
+            turn.state = replace(turn.state, host_going_down=True)
+        case ClockStepped() as event:
+            host.on_clock_stepped(turn, event)
+        case NetworkObserved() as event:
+            host.on_network_observed(turn, event)
+        case LimitReached() as event:
+            host.on_limit_reached(turn, event)
+        case JournalFailed() as event:
+            host.on_journal_failed(turn, event)
+        case JournalGapFound() as event:
+            host.on_journal_gap(turn, event)
+        case JournalDamageFound() as event:
+            host.on_journal_damaged(turn, event)
+        case JournalRenewed() as event:
+            host.on_journal_renewed(turn, event)
+        case ActionRequested() as event:
+            requests.on_requested(turn, event)
+        case PageDelivered() as event:
+            escalation.on_delivered(turn, event)
+        case PageFailed() as event:
+            escalation.on_failed(turn, event)
+        case TimerFired() as event:
+            _on_timer(turn, event.timer)
+        case SupervisorStopping() | ActionSucceeded() | EvidenceCollected():
+            pass  # recorded for the reader; nothing follows from them
+        case _ as event:
+            _dispatch_gateway(turn, event)
+
+
+def _dispatch_gateway(turn: Turn, event: GatewayEvent) -> None:
+    if not turn.knows(event.gateway):
+        # A report of a gateway that the policy no longer names: left alone, and the record says what came.
+        lifecycle.note_unknown(turn, event.gateway)
+        return
+    match event:
+        case EnforcementObserved():
+            host.on_enforcement_observed(turn, event)
+        case GatewayObserved():
+            lifecycle.on_observed(turn, event)
+        case MainProcessStarted():
+            lifecycle.on_started(turn, event)
+        case GatewayReady():
+            lifecycle.on_ready(turn, event)
+        case MainProcessExited():
+            lifecycle.on_exited(turn, event)
+        case ActionFailed():
+            lifecycle.on_action_failed(turn, event)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _on_timer(turn: Turn, timer: TimerId) -> None:
+    due = turn.timer_due(timer)
+    if due is None or due > turn.now_usec:
+        return  # cancelled meanwhile, or early by the alarm clock's reckoning: the shell re-arms what is still set
+    turn.drop_timer(timer)
+    if timer.kind in (TimerKind.ESCALATE, TimerKind.ACKNOWLEDGEMENT_END, TimerKind.QUIET):
+        _on_incident_timer(turn, timer)
+        return
+    name = GatewayName(timer.subject)
+    if not turn.knows(name):
+        return
+    match timer.kind:
+        case TimerKind.START_DUE:
+            restart.on_start_due(turn, name)
+        case TimerKind.START_DEADLINE:
+            deadlines.on_start_deadline(turn, name)
+        case TimerKind.STOP_DEADLINE:
+            deadlines.on_stop_deadline(turn, name)
+        case TimerKind.STABLE:
+            deadlines.on_stable(turn, name)
+        case TimerKind.UNOWNED:
+            deadlines.on_unowned(turn, name)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _on_incident_timer(turn: Turn, timer: TimerId) -> None:
+    story = incident.find(turn, IncidentId(timer.subject))
+    if story is None:
+        return
+    if timer.kind is TimerKind.QUIET:
+        refusal.on_quiet(turn, story)
+    elif timer.kind is TimerKind.ESCALATE:
+        escalation.on_escalation_due(turn, story)
+    elif story.phase is IncidentPhase.ACKNOWLEDGED:
+        opened = incident.end_acknowledgement(turn, story, because="its time is over")
+        escalation.on_escalation_due(turn, opened)

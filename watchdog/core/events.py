@@ -1,0 +1,353 @@
+"""What happened: the closed union of facts that enter the core.
+
+Counterpart of core/decisions.py. Events are past tense, frozen and complete: what the core may need to judge one
+travels inside it, because the core can look nothing up. Invariant: an event never carries a secret (it is journaled
+and exported), and every text from the supervised side is one line of at most 200 characters, cut by the room that
+read it.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from watchdog.core.endings import ExitRecord
+from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, Seq
+from watchdog.core.peer import Peer
+from watchdog.core.policy import Policy
+from watchdog.core.timeline import Usec
+
+TEXT_MAX = 200
+"""Longest text, in characters, that anything from the supervised side may occupy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """When and as which record the journal took an event. `uptime_usec` is CLOCK_BOOTTIME (suspend counts)."""
+
+    seq: Seq
+    wall_usec: Usec
+    boot: BootId
+    uptime_usec: Usec
+    synchronised: bool = True
+    """Whether the kernel called the wall clock synchronised."""
+
+
+class Verb(Enum):
+    """What may be asked of gatedog over its socket. Reading is not asking: it needs no verb and no judgement."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    HOLD = "hold"
+    RELEASE = "release"
+    RESET_BUDGET = "reset-budget"
+    ASK_RESTART = "ask-restart"
+    ACKNOWLEDGE = "ack"
+    UNACKNOWLEDGE = "unack"
+    CLOSE_INCIDENT = "incident-close"
+    TEST_PAGE = "page-test"
+
+
+class Starter(Enum):
+    """Who brought a life into the world."""
+
+    GATEDOG = "gatedog"
+    FOREIGN = "foreign"
+
+
+class Failure(Enum):
+    """Why an action did not happen."""
+
+    SPAWN = "spawn"
+    STALE = "stale"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    JOURNAL = "journal"
+
+
+class TimerKind(Enum):
+    """The alarms the core may ask for; one of each kind per subject."""
+
+    START_DUE = "start-due"
+    START_DEADLINE = "start-deadline"
+    STOP_DEADLINE = "stop-deadline"
+    STABLE = "stable"
+    UNOWNED = "unowned"
+    ESCALATE = "escalate"
+    ACKNOWLEDGEMENT_END = "acknowledgement-end"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerId:
+    """`subject` is a gateway name or an incident id."""
+
+    kind: TimerKind
+    subject: str
+
+
+# -- gatedog itself and its host -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStarted:
+    """The daemon came up and begins to look. `rules` is the rules version its core decides by."""
+
+    version: str
+    rules: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorStopping:
+    """The daemon goes away on purpose; the gateways stay."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLoaded:
+    """A human's policy took effect. `digest` is the SHA-256 of the bundle's bytes, in hex."""
+
+    policy: Policy
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRejected:
+    """A policy was offered that cannot be adopted; the last good one stays."""
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostShutdownBegan:
+    """The host goes down: endings from here to the next boot are asked."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped:
+    """The wall clock moved against CLOCK_BOOTTIME by `delta_usec` (signed)."""
+
+    delta_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkObserved:
+    """Whether the host has a default route and a resolver that answers."""
+
+    has_route: bool
+    has_dns: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached:
+    """Something bounded was full: `limit` names it ("requests", "inbox", "evidence"), `dropped` counts the loss."""
+
+    limit: str
+    subject: str
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFailed:
+    """The journal cannot be written. Kept in memory like every event until it can be."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalGapFound:
+    """Events between `after_seq` and this record were seen but could not be stored."""
+
+    after_seq: Seq
+    lost: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalDamageFound:
+    """The journal could not be read to its end, and a new one began with what its sound part led to.
+
+    `record` is the first record that could not be read or checked, None when it is the file as a whole. `kept_as` is
+    where the damaged journal lies now, untouched. `held` names the gateways whose last word on a hold, in what can
+    still be read behind the damage, is that they are held.
+    """
+
+    record: Seq | None
+    reason: str
+    kept_as: str
+    held: tuple[GatewayName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRenewed:
+    """The journal is whole, but goes on under a new id, and `reason` says why. `kept_as` is where the old one lies."""
+
+    reason: str
+    kept_as: str
+
+
+# -- a gateway -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnforcementObserved:
+    """Whether the origin rules bind on this gateway, and if not, why not."""
+
+    gateway: GatewayName
+    enforcing: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayObserved:
+    """A full look at the gateway (level, not edge). `process` None: nothing of it runs.
+
+    `life` is the journal sequence number the process carries, FOREIGN_LIFE when it carries none.
+    """
+
+    gateway: GatewayName
+    process: ProcessRef | None
+    life: LifeId | None = None
+    traceable: bool = True
+    """False for a life adopted without a cgroup of its own: its leftovers look like anybody's processes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainProcessStarted:
+    """A life began. `life` is the seq of the StartGateway it answers; FOREIGN_LIFE for anybody else's start."""
+
+    gateway: GatewayName
+    process: ProcessRef
+    life: LifeId
+    starter: Starter
+    traceable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayReady:
+    """The life said, or showed, that it serves."""
+
+    gateway: GatewayName
+    process: ProcessRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainProcessExited:
+    """A life ended."""
+
+    gateway: GatewayName
+    process: ProcessRef
+    exit: ExitRecord
+
+
+# -- people, agents, and answers to our own actions ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequested:
+    """Somebody asked for something. The request's id is REQ-<seq of this event>."""
+
+    gateway: GatewayName
+    verb: Verb
+    reason: str
+    peer: Peer
+    incident: IncidentId | None = None
+    for_usec: int | None = None
+    severity: str = ""
+    """Only for page-test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSucceeded:
+    """An action that has no other answering event was performed."""
+
+    gateway: GatewayName
+    action: ActionId
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFailed:
+    """An action was not, or could not be, performed."""
+
+    gateway: GatewayName
+    action: ActionId
+    failure: Failure
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceCollected:
+    """Files were captured for an incident under `folder` (relative to the state folder)."""
+
+    gateway: GatewayName
+    incident: IncidentId
+    folder: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageDelivered:
+    """A channel took the page. For most channels that means queued elsewhere, not read by a person."""
+
+    page: PageId
+    channel: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFailed:
+    """A channel gave up on the page: a configuration fault, or a page past its time. Passing trouble is no event."""
+
+    page: PageId
+    channel: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """An alarm the core had set went off."""
+
+    timer: TimerId
+
+
+Event = (
+    SupervisorStarted
+    | SupervisorStopping
+    | PolicyLoaded
+    | PolicyRejected
+    | HostShutdownBegan
+    | ClockStepped
+    | NetworkObserved
+    | LimitReached
+    | JournalFailed
+    | JournalGapFound
+    | JournalDamageFound
+    | JournalRenewed
+    | EnforcementObserved
+    | GatewayObserved
+    | MainProcessStarted
+    | GatewayReady
+    | MainProcessExited
+    | ActionRequested
+    | ActionSucceeded
+    | ActionFailed
+    | EvidenceCollected
+    | PageDelivered
+    | PageFailed
+    | TimerFired
+)
+
+OBSERVATIONS = (NetworkObserved, EnforcementObserved, GatewayObserved)
+"""Level-triggered events: one that changes nothing is folded, not stored (journal/)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """An event as the journal holds it."""
+
+    stamp: Stamp
+    event: Event

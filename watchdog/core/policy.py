@@ -1,0 +1,147 @@
+"""The human's rules as typed values.
+
+Invariant: a policy is complete: every default is a value here, so the policy frozen into `PolicyLoaded` makes a
+history self-contained, and a later change of a shipped default cannot rewrite it. Times are microseconds.
+Deliberately not here: parsing and the relations between values (policyfile/), and anything secret (pager/ reads
+channel settings and credentials itself, so that neither ever reaches the journal).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from watchdog.core.identity import GatewayName
+from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
+
+
+class OnExhausted(Enum):
+    """What follows when a restart budget is spent."""
+
+    HOLD = "hold"
+    SLOW = "slow"
+
+
+class Readiness(Enum):
+    """How a gateway says that it is ready."""
+
+    DELAY = "delay"
+    NOTIFY = "notify"
+    TCP = "tcp"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """At most `starts` in any sliding `per_usec`. Sliding, not tumbling: a tumbling 5 admits 9 (systemd does)."""
+
+    starts: int
+    per_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetPolicy:
+    """Restart budgets: how many automatic starts in which windows, by what kind of ending."""
+
+    windows: tuple[Window, ...] = (
+        Window(starts=5, per_usec=10 * MINUTE),
+        Window(starts=8, per_usec=HOUR),
+        Window(starts=20, per_usec=DAY),
+        Window(starts=30, per_usec=7 * DAY),
+    )
+    self_restart: tuple[Window, ...] = (
+        Window(starts=2, per_usec=HOUR),
+        Window(starts=3, per_usec=DAY),
+        Window(starts=6, per_usec=7 * DAY),
+    )
+    trusted: tuple[Window, ...] = (Window(starts=15, per_usec=HOUR), Window(starts=300, per_usec=DAY))
+    on_exhausted: OnExhausted = OnExhausted.HOLD
+    slow_retry_usec: int = 30 * MINUTE
+    refused_ask_shadow_usec: int = 30 * MINUTE
+    """An unasked ending this soon after a refused ask is charged to self_restart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackoffPolicy:
+    """Delay before an automatic start: none first, then `first_usec`, doubling up to `max_usec`."""
+
+    first_usec: int = SECOND
+    max_usec: int = 5 * MINUTE
+    stable_after_usec: int = 10 * MINUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpiralPolicy:
+    """When a row of unasked endings is one story. Figures from 75 recorded loops: docs/adr/0005."""
+
+    gap_max_usec: int = 4 * HOUR
+    page_at: int = 4
+    identical_page_at: int = 3
+    identical_within_usec: int = 15 * MINUTE
+    hold_below_usec: int = 5 * MINUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPolicy:
+    """How a gateway is asked to end, and how long before it is killed."""
+
+    signal: str = "SIGTERM"
+    timeout_usec: int = 30 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyPolicy:
+    """How readiness shows. `target` is host:port for tcp, a URL for http, empty otherwise."""
+
+    kind: Readiness = Readiness.DELAY
+    target: str = ""
+    delay_usec: int = 5 * SECOND
+    timeout_usec: int = 5 * MINUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPolicy:
+    """A child gateway: argv (never a shell line), and the surroundings it starts in."""
+
+    argv: tuple[str, ...]
+    directory: str = ""
+    user: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    log_bytes_max: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPolicy:
+    """Everything the human ruled about one gateway: exactly one of `unit` and `command`."""
+
+    name: GatewayName
+    unit: str = ""
+    command: CommandPolicy | None = None
+    profile: str = ""
+    port: int = 0
+    trusted_units: tuple[str, ...] = ()
+    ready: ReadyPolicy = ReadyPolicy()
+    stop: StopPolicy = StopPolicy()
+    budget: BudgetPolicy = BudgetPolicy()
+    backoff: BackoffPolicy = BackoffPolicy()
+    spiral: SpiralPolicy = SpiralPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationPolicy:
+    """Who is told, in which order. A tier is a tuple of channel names; their settings live in pager.toml."""
+
+    tiers: tuple[tuple[str, ...], ...] = (("terminal",),)
+    notices: tuple[str, ...] = ("terminal",)
+    escalate_after_usec: int = 5 * MINUTE
+    repeat_after_usec: int = 30 * MINUTE
+    acknowledge_max_usec: int = 12 * HOUR
+    acknowledge_for_usec: int = HOUR
+    critical_burst: Window = Window(starts=6, per_usec=8 * HOUR)
+    """Critical notifications of one gateway for an unchanged fact; beyond it they come hourly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The whole of it, gateways sorted by name."""
+
+    gateways: tuple[GatewayPolicy, ...]
+    escalation: EscalationPolicy = EscalationPolicy()

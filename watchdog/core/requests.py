@@ -1,0 +1,249 @@
+"""Who may ask for what: one door for every request.
+
+Theory of operation. A request is judged twice. First who asks (core/origin.py, on the evidence captured at accept);
+then whether that origin may use the verb at all. The agent has one lifecycle verb, `ask restart`, and it is refused
+by default: it exists so that the agent is heard and a human is told, not so that it is obeyed. A unit that a human
+listed as trusted may start, stop and restart, on its own small budget. Everything else is for humans.
+
+A request that is refused for who asked it goes through core/refusal.py.
+
+Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from watchdog.core import budget, escalation, incident, restart, safemode
+from watchdog.core.asks import Ask, command_of, fail, grant
+from watchdog.core.decisions import (
+    BudgetReset,
+    Charge,
+    HoldReleased,
+    OriginJudged,
+    OriginKind,
+    Severity,
+)
+from watchdog.core.events import ActionRequested, TimerId, TimerKind, Verb
+from watchdog.core.hold import HoldMove
+from watchdog.core.identity import request_id
+from watchdog.core.incident import Matter
+from watchdog.core.machines import move_hold, move_phase
+from watchdog.core.orders import order_start, order_stop
+from watchdog.core.origin import Judgement, judge
+from watchdog.core.phase import PhaseMove
+from watchdog.core.refusal import refuse
+from watchdog.core.rules import RuleId
+from watchdog.core.state import Hold, Incident, IncidentPhase, Phase
+from watchdog.core.turn import Turn
+
+_HUMAN = frozenset({OriginKind.HUMAN})
+_HUMAN_OR_TRUSTED = frozenset({OriginKind.HUMAN, OriginKind.AUTOMATION})
+
+_PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
+    Verb.START: _HUMAN_OR_TRUSTED,
+    Verb.STOP: _HUMAN_OR_TRUSTED,
+    Verb.RESTART: _HUMAN_OR_TRUSTED,
+    Verb.HOLD: _HUMAN_OR_TRUSTED,
+    Verb.RELEASE: _HUMAN,
+    Verb.RESET_BUDGET: _HUMAN,
+    Verb.ASK_RESTART: _HUMAN,
+    Verb.ACKNOWLEDGE: frozenset({OriginKind.HUMAN, OriginKind.CONTACT}),
+    Verb.UNACKNOWLEDGE: _HUMAN,
+    Verb.CLOSE_INCIDENT: _HUMAN,
+    Verb.TEST_PAGE: _HUMAN,
+}
+
+_ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
+_NEEDS_REASON = frozenset({Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART})
+_STARTS = frozenset({Verb.START, Verb.RESTART})
+
+
+def on_requested(turn: Turn, event: ActionRequested) -> None:
+    """Judge a request, answer it, and do what was granted."""
+    request = request_id(turn.stamp.seq)
+    about_gateway = event.verb not in _ABOUT_INCIDENTS and event.verb is not Verb.TEST_PAGE
+    judgement = _judge(turn, event)
+    turn.decide(
+        OriginJudged(
+            gateway=event.gateway,
+            rule=judgement.rule,
+            because=judgement.because,
+            request=request,
+            origin=judgement.origin,
+        )
+    )
+    ask = Ask(request=request, event=event, judgement=judgement)
+    trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted
+    if judgement.origin not in _PERMITTED[event.verb] or not trusted:
+        refuse(turn, ask)
+    elif about_gateway and not turn.knows(event.gateway):
+        names = ", ".join(gateway.name for gateway in turn.state.gateways) or "none"
+        fail(turn, ask, RuleId.REQUEST_UNKNOWN_GATEWAY, f"no gateway of that name; known: {names}", "gatedog status")
+    elif event.verb in _NEEDS_REASON and not event.reason.strip():
+        fail(turn, ask, RuleId.REQUEST_NEEDS_REASON, "a reason is kept with this", command_of(event.verb, event))
+    else:
+        _carry_out(turn, ask)
+
+
+def _judge(turn: Turn, event: ActionRequested) -> Judgement:
+    # The eldest life of any gateway counts, not the present one of this gateway: what a former life or a neighbour's
+    # agent left behind is older than the present life, and must not pass for the human's terminal.
+    trusted = turn.policy_of(event.gateway).trusted_units if turn.knows(event.gateway) else ()
+    return judge(
+        event.peer,
+        gateway=event.gateway,
+        life_began=turn.state.eldest_life,
+        life_has_cgroup=all(gateway.traceable for gateway in turn.state.gateways),
+        gateway_uid=None,
+        uid_is_dedicated=False,
+        trusted_units=trusted,
+    )
+
+
+# -- carrying out --------------------------------------------------------------------------------------------------
+
+
+def _carry_out(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    match ask.event.verb:
+        case Verb.START | Verb.RESTART:
+            _start_or_restart(turn, ask)
+        case Verb.STOP:
+            _stop(turn, ask)
+        case Verb.HOLD:
+            restart.place_hold(turn, name, RuleId.HOLD_BY_HUMAN, f"{ask.who}: {ask.event.reason}")
+            restart.settle_held(turn, name)
+            grant(turn, ask, "held: no automatic start until a human releases it", f'gatedog release {name} -m "why"')
+        case Verb.RELEASE:
+            _release(turn, ask)
+        case Verb.RESET_BUDGET:
+            turn.put(replace(turn.gateway(name), ledger=()))
+            because = f"{ask.who}: {ask.event.reason}"
+            turn.decide(BudgetReset(gateway=name, rule=RuleId.BUDGET_RESET, because=because))
+            grant(turn, ask, "the restart ledger is empty; a hold is not lifted by this", "gatedog status")
+        case Verb.ASK_RESTART:
+            because = "you are a human: you need not ask"
+            fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog restart {name}")
+        case Verb.ACKNOWLEDGE | Verb.UNACKNOWLEDGE | Verb.CLOSE_INCIDENT:
+            _about_incident(turn, ask)
+        case Verb.TEST_PAGE:
+            severity = next((each for each in Severity if each.value == ask.event.severity), Severity.INFO)
+            escalation.test_page(turn, severity=severity, who=ask.who)
+            grant(turn, ask, "a test page is on its way to every channel", "gatedog status")
+
+
+def _start_or_restart(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    gateway = turn.gateway(name)
+    restarting = ask.event.verb is Verb.RESTART
+    if gateway.hold is Hold.HELD:
+        because = f"{name} is held: {gateway.hold_because}"
+        fail(turn, ask, RuleId.REQUEST_HELD, because, f'gatedog release {name} -m "why"')
+        return
+    charge = _charge_of(turn, ask)
+    if charge is None:
+        because = "the budget of trusted units is spent"
+        fail(turn, ask, RuleId.TRUSTED_SPENT, because, f"a human can: gatedog restart {name}")
+    elif gateway.phase is Phase.STOPPING or (gateway.phase is Phase.STARTING and gateway.life is None):
+        fail(turn, ask, RuleId.REQUEST_ALREADY, f"{name} is {gateway.phase.value} already", "gatedog status")
+    elif gateway.life is None:
+        turn.put(replace(gateway, wanted_up=True, failures=0))
+        order_start(turn, name, charge, RuleId.REQUEST_GRANTED, f"{ask.request} by {ask.who}")
+        grant(turn, ask, f"{name} is being started", f"gatedog status {name}")
+    elif restarting:
+        turn.put(replace(gateway, wanted_up=True, restart_request=ask.request, start_charge=charge))
+        order_stop(turn, name, ask.request, f"{ask.request} by {ask.who}: restart")
+        grant(turn, ask, f"{name} is being restarted", f"gatedog status {name}")
+    else:
+        turn.put(replace(gateway, wanted_up=True))
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, f"{name} runs already", f"gatedog restart {name}")
+
+
+def _charge_of(turn: Turn, ask: Ask) -> Charge | None:
+    if ask.judgement.origin is not OriginKind.AUTOMATION:
+        return Charge.HUMAN
+    gateway = turn.gateway(ask.event.gateway)
+    windows = turn.policy_of(ask.event.gateway).budget.trusted
+    spent = budget.spent(gateway.ledger, windows, budget.TRUSTED_ACCOUNTS, turn.now_usec)
+    return None if spent is not None else Charge.TRUSTED
+
+
+def _stop(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    gateway = turn.gateway(name)
+    if gateway.phase is Phase.STOPPING or (gateway.phase is Phase.STARTING and gateway.life is None):
+        fail(turn, ask, RuleId.REQUEST_ALREADY, f"{name} is {gateway.phase.value} already", "gatedog status")
+        return
+    turn.put(replace(gateway, wanted_up=False, restart_request=None))
+    gateway = turn.gateway(name)
+    if gateway.life is not None:
+        order_stop(turn, name, ask.request, f"{ask.request} by {ask.who}: stop")
+    elif gateway.phase in (Phase.BACKOFF, Phase.SLOW):
+        turn.put(move_phase(turn, gateway, PhaseMove.ORDER_STOP))
+    for kind in (TimerKind.START_DUE, TimerKind.UNOWNED):
+        timer = TimerId(kind=kind, subject=name)
+        turn.cancel_timer(timer, gateway=name, rule=RuleId.STOPPED_ON_REQUEST, because="stopped on request")
+    for matter in (Matter.DOWN, Matter.START):
+        incident.resolve_matter(turn, name, matter, rule=RuleId.STOPPED_ON_REQUEST, because=f"{ask.who} stopped it")
+    grant(turn, ask, f"{name} stops, and stays down until a human starts it", f"gatedog start {name}")
+
+
+def _release(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    gateway = turn.gateway(name)
+    if gateway.hold is not Hold.HELD:
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, f"{name} is not held", f"gatedog status {name}")
+        return
+    gateway = replace(move_hold(turn, gateway, HoldMove.RELEASE), hold_rule=None, hold_because="", failures=0)
+    if gateway.phase is Phase.HELD:
+        gateway = move_phase(turn, gateway, PhaseMove.RELEASE)
+    turn.put(replace(gateway, wanted_up=True))
+    because = f"{ask.who}: {ask.event.reason}"
+    turn.decide(HoldReleased(gateway=name, rule=RuleId.HOLD_RELEASED, because=because))
+    safemode.end(turn, rule=RuleId.HOLD_RELEASED, because=f"{ask.who} released {name}")
+    if gateway.phase is Phase.STOPPED:
+        order_start(turn, name, Charge.RELEASE, RuleId.HOLD_RELEASED, f"one start, released by {ask.who}")
+    elif gateway.life is not None:
+        stable = TimerId(kind=TimerKind.STABLE, subject=name)
+        delay = turn.policy_of(name).backoff.stable_after_usec
+        turn.set_timer(stable, delay, gateway=name, rule=RuleId.HOLD_RELEASED, because="until probation is passed")
+    if gateway.phase is Phase.STOPPING:
+        # It was on its way down when it was released: the one start follows its ending.
+        turn.put(replace(turn.gateway(name), restart_request=ask.request, start_charge=Charge.RELEASE))
+    grant(turn, ask, f"{name} is released: one start, then probation", f"gatedog status {name}")
+
+
+def _about_incident(turn: Turn, ask: Ask) -> None:
+    wanted = ask.event.incident
+    story = incident.find(turn, wanted) if wanted is not None else None
+    if story is None or story.phase is IncidentPhase.RESOLVED:
+        because = f"no open incident {wanted or ''}".strip()
+        fail(turn, ask, RuleId.REQUEST_UNKNOWN_INCIDENT, because, "gatedog incident list")
+        return
+    match ask.event.verb:
+        case Verb.ACKNOWLEDGE:
+            for_usec = ask.event.for_usec or turn.escalation.acknowledge_for_usec
+            incident.acknowledge(turn, story, who=ask.who, for_usec=for_usec)
+            grant(turn, ask, f"{story.incident} is yours", f"gatedog incident show {story.incident}")
+        case Verb.UNACKNOWLEDGE:
+            _unacknowledge(turn, ask, story)
+        case _:
+            _close(turn, ask, story)
+
+
+def _unacknowledge(turn: Turn, ask: Ask, story: Incident) -> None:
+    if story.phase is not IncidentPhase.ACKNOWLEDGED:
+        because = f"{story.incident} is not acknowledged"
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog ack {story.incident}")
+        return
+    incident.end_acknowledgement(turn, story, because=f"taken back by {ask.who}")
+    escalation.rearm(turn, story.incident)
+    grant(turn, ask, f"{story.incident} is nobody's again", f"gatedog incident show {story.incident}")
+
+
+def _close(turn: Turn, ask: Ask, story: Incident) -> None:
+    incident.resolve(turn, story, rule=RuleId.INCIDENT_CLOSED, because=f"closed by {ask.who}: {ask.event.reason}")
+    if turn.knows(story.gateway):
+        # A human has looked: what happened before belongs to this story, and the next ending begins a new one.
+        turn.put(replace(turn.gateway(story.gateway), chain=()))
+    grant(turn, ask, f"{story.incident} is closed", "gatedog status")

@@ -1,0 +1,224 @@
+"""Everything remembered between events: one frozen tree.
+
+Invariant: tuples sorted by name or id, never sets or dicts, so that the same history builds the same bytes under any
+PYTHONHASHSEED; everything bounded (see `Limits` in each room). The state is what a snapshot stores and what the
+status reply is read from. Deliberately not here: undelivered pages are part of the state because the outbox is a
+projection of the journal, but how often a channel was tried is not: that is transport, and belongs to pager/.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
+from watchdog.core.endings import ExitRecord
+from watchdog.core.events import TimerId, Verb
+from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, RequestId, Seq
+from watchdog.core.policy import Policy
+from watchdog.core.rules import RuleId
+from watchdog.core.timeline import Usec
+
+
+class Phase(Enum):
+    """What the gateway's process is doing (core/lifecycle.py)."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    UP = "up"
+    STOPPING = "stopping"
+    BACKOFF = "backoff"
+    HELD = "held"
+    SLOW = "slow"
+
+
+class Hold(Enum):
+    """Whether an automatic start is allowed at all (core/hold.py)."""
+
+    FREE = "free"
+    HELD = "held"
+    PROBATION = "probation"
+
+
+class IncidentPhase(Enum):
+    """Where an incident stands (core/incident.py)."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The core's own timeline: boottime within a boot, trusted wall difference across boots, never backwards."""
+
+    now_usec: Usec = Usec(0)
+    wall_usec: Usec = Usec(0)
+    boot: BootId = BootId("")
+    uptime_usec: Usec = Usec(0)
+    synchronised: bool = True
+    """Whether the kernel called `wall_usec` synchronised."""
+    uncertain: bool = False
+    """The time spent down across the last boot could not be measured and was counted as 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """The life that is, or was last, in the world."""
+
+    life: LifeId
+    process: ProcessRef
+    began_usec: Usec
+    charge: Charge
+    ready_usec: Usec | None = None
+    stop_request: RequestId | None = None
+    """The granted request this life's ending will answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One life charged to the restart budget."""
+
+    at_usec: Usec
+    charge: Charge
+    life: LifeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLink:
+    """One unasked ending in a row of them."""
+
+    at_usec: Usec
+    seq: Seq
+    fingerprint: str
+    exit: ExitRecord
+    was_ready: bool
+    lived_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The last request that was refused, for status and for charging what follows it."""
+
+    at_usec: Usec
+    wall_usec: Usec
+    request: RequestId
+    origin: OriginKind
+    rule: RuleId
+    verb: Verb
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayState:
+    """One gateway: several small machines and their ledgers."""
+
+    name: GatewayName
+    phase: Phase = Phase.STOPPED
+    hold: Hold = Hold.FREE
+    wanted_up: bool = True
+    life: Life | None = None
+    """None unless a process of this gateway runs."""
+    last_exit: ExitRecord | None = None
+    last_exit_wall_usec: Usec | None = None
+    since_usec: Usec = Usec(0)
+    since_wall_usec: Usec = Usec(0)
+    """When the phase began."""
+    start_action: ActionId | None = None
+    """A StartGateway not yet answered."""
+    start_charge: Charge = Charge.AUTOMATIC
+    start_life: LifeId | None = None
+    restart_request: RequestId | None = None
+    """A granted restart whose stop is under way: the start follows the ending."""
+    hold_because: str = ""
+    hold_rule: RuleId | None = None
+    failures: int = 0
+    """Unasked endings in a row without a stable life, for backoff."""
+    ledger: tuple[LedgerEntry, ...] = ()
+    chain: tuple[ChainLink, ...] = ()
+    refused: Refusal | None = None
+    refused_count: int = 0
+    traceable: bool = True
+    """Whether what the present or last life leaves behind can be told from strangers (own cgroup, or our child)."""
+    seen_boot: BootId = BootId("")
+    """The last boot in which this gateway was looked at."""
+    enforcing: bool | None = None
+    advisory_because: str = ""
+    safe_start_boot: BootId = BootId("")
+    """The last boot in which safe mode's one automatic start was ordered (core/safemode.py)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One story: what it is about, how loud it is, who took it."""
+
+    incident: IncidentId
+    gateway: GatewayName
+    fingerprint: str
+    phase: IncidentPhase
+    severity: Severity
+    rule: RuleId
+    rules_seen: tuple[RuleId, ...] = ()
+    """Every rule that spoke so far: one that speaks again is no new fact."""
+    title: str
+    because: str
+    opened_usec: Usec
+    opened_wall_usec: Usec
+    changed_usec: Usec
+    paged_usec: Usec | None = None
+    """When people were last told."""
+    resolved_usec: Usec | None = None
+    first_seq: Seq = Seq(0)
+    last_seq: Seq = Seq(0)
+    facts: int = 1
+    tier: int = 0
+    acknowledged_until_usec: Usec | None = None
+    acknowledged_by: str = ""
+    next_command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPage:
+    """A page some channels have not taken yet: the outbox."""
+
+    page: QueuePage
+    queued_wall_usec: Usec
+    waiting: tuple[str, ...]
+    delivered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """An alarm the core set."""
+
+    timer: TimerId
+    due_usec: Usec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageMark:
+    """One critical notification sent, for the night limit."""
+
+    at_usec: Usec
+    incident: IncidentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The whole memory."""
+
+    clock: Clock = field(default_factory=Clock)
+    policy: Policy | None = None
+    policy_digest: str = ""
+    gateways: tuple[GatewayState, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    incident_count: int = 0
+    timers: tuple[Timer, ...] = ()
+    outbox: tuple[PendingPage, ...] = ()
+    page_marks: tuple[PageMark, ...] = ()
+    eldest_life: ProcessRef | None = None
+    """The first main process of any gateway in this boot: a human's terminal has an ancestor older than this."""
+    has_network: bool = True
+    host_going_down: bool = False
+
+
+EMPTY = State()
+"""The memory before the first event."""
