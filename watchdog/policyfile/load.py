@@ -1,0 +1,262 @@
+"""policy.toml and the pager.toml beside it -> core.policy.Policy, or all their problems at once.
+
+Invariant: the policy that comes out is complete and possible (relations.py), or nothing comes out. Every default is
+taken from core/policy.py; there is no second list of defaults to drift from it. Deliberately not here: probes (this
+version refuses them loudly rather than ignoring them) and profiles' contents.
+"""
+
+import hashlib
+import os
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.core.identity import GatewayName
+from watchdog.core.policy import (
+    BackoffPolicy,
+    BudgetPolicy,
+    CommandPolicy,
+    EscalationPolicy,
+    GatewayPolicy,
+    Policy,
+    ReadyPolicy,
+    SpiralPolicy,
+    StopPolicy,
+)
+from watchdog.policyfile.guard import read_guarded
+from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, parse_pager
+from watchdog.policyfile.problems import Findings, KeyPath, PolicyProblems, Problem
+from watchdog.policyfile.relations import Impossible, find_impossible, find_rivals
+from watchdog.policyfile.section import Section, open_document
+
+POLICY_FILE = "policy.toml"
+PAGER_FILE = "pager.toml"
+LOG_BYTES_MIN = 64 * 1024
+LOG_BYTES_MAX = 1024 * 1024 * 1024
+COUNT_MAX = 1_000
+
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,247}\.service")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COMMAND_ONLY = ("user", "directory", "environment", "log_max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPolicy:
+    """A bundle as read: `digest` is the SHA-256, in hex, of all its files' bytes; `source` names policy.toml."""
+
+    policy: Policy
+    pager: PagerSettings
+    digest: str
+    source: str
+
+
+def load_policy(path: Path, *, euid: int | None = None) -> LoadedPolicy:
+    """Read the bundle whose policy.toml (or folder) is `path`; raise PolicyProblems with all there is to mend."""
+    file = path / POLICY_FILE if os.path.isdir(path) else path  # noqa: PTH112 - Path.is_dir() raises where it may not look
+    beside = file.with_name(PAGER_FILE)
+    problems: tuple[Problem, ...] = ()
+    raw, raw_pager = b"", b""
+    pager, policy = NO_FILE, None
+    try:
+        if is_written(beside):
+            raw_pager = read_guarded(beside, euid=euid)
+            pager = parse_pager(raw_pager, str(beside))
+    except PolicyProblems as refused:
+        problems = refused.problems
+    try:
+        raw = read_guarded(file, euid=euid)
+        policy = parse_policy(raw, str(file), pager.escalation)
+    except PolicyProblems as refused:
+        problems = refused.problems + problems
+    if problems or policy is None:
+        raise PolicyProblems(problems)
+    return LoadedPolicy(policy=policy, pager=pager, digest=digest_of(raw, raw_pager), source=str(file))
+
+
+def is_written(file: Path) -> bool:
+    """Tell whether the file is there, or may be: where nobody lets us look, reading it shall say so."""
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def digest_of(*files: bytes) -> str:
+    """Return one SHA-256 for several files; lengths go in, so no byte can move from one file to the next unseen."""
+    digest = hashlib.sha256()
+    for raw in files:
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def parse_policy(raw: bytes, file: str, escalation: EscalationPolicy | None = None) -> Policy:
+    """Read policy.toml's bytes; raise PolicyProblems. `file` is only how messages call it."""
+    root, findings = open_document(raw, file)
+    policy = read_policy(root, findings, escalation or EscalationPolicy())
+    if findings.found:
+        raise PolicyProblems(findings.sorted())
+    return policy
+
+
+def read_policy(root: Section, findings: Findings, escalation: EscalationPolicy) -> Policy:
+    """Read an opened document; what is wrong is in `findings` afterwards."""
+    gateways = tuple(_gateway(section, findings) for section in root.sections("gateway"))
+    if not gateways and not findings.found:
+        what = "The policy names no gateway, so there is nothing to watch"
+        root.problem("gateway", what, "Add a table [gateway.NAME] with `unit` or `command`")
+    for rival, impossible in find_rivals(gateways):
+        _report(root.section("gateway").section(rival.name), findings, impossible)
+    if "escalation" in root or "channel" in root:
+        key = "escalation" if "escalation" in root else "channel"
+        root.value(key)
+        root.problem(key, f"{key} does not belong into this file", f"Move it to {PAGER_FILE}, beside this file")
+    root.close()
+    return Policy(gateways=gateways, escalation=escalation)
+
+
+def _gateway(section: Section, findings: Findings) -> GatewayPolicy:
+    gateway = GatewayPolicy(
+        name=GatewayName(str(section.path[-1])),
+        unit=_unit(section),
+        command=_command(section),
+        profile=section.text("profile"),
+        port=section.integer("port", 0, low=0, high=65_535),
+        trusted_units=section.texts("trusted_units"),
+        ready=_ready(section.section("ready")),
+        stop=_stop(section.section("stop")),
+        budget=_budget(section.section("budget")),
+        backoff=_backoff(section.section("backoff")),
+        spiral=_spiral(section.section("spiral")),
+    )
+    if "probe" in section:
+        section.value("probe")
+        what = f"{section.named('probe')}: probes are not supported by this version"
+        section.problem("probe", what, "Remove the table; nothing else depends on it")
+    section.close()
+    for impossible in find_impossible(gateway):
+        _report(section, findings, impossible)
+    return gateway
+
+
+def _report(section: Section, findings: Findings, impossible: Impossible) -> None:
+    """Add a broken relation, unless one of its values is known to be wrong already: it would only repeat that."""
+    paths: list[KeyPath] = [(*section.path, *keys) for keys in impossible.keys]
+    if any(path in findings.wrong for path in paths):
+        return
+    inner, *last = impossible.keys[0] or ("",)
+    target = section.section(inner) if last else section
+    target.problem(last[0] if last else inner, impossible.what, impossible.how)
+
+
+def _unit(section: Section) -> str:
+    unit = section.text("unit")
+    if unit and not _UNIT.fullmatch(unit):
+        section.problem("unit", f'{section.named("unit")}: "{unit[:80]}" is not the name of a service', _UNIT_HOW)
+        return ""
+    return unit
+
+
+_UNIT_HOW = 'Write unit = "NAME.service", as `systemctl list-units` prints it'
+
+
+def _command(section: Section) -> CommandPolicy | None:
+    value = section.value("command")
+    if isinstance(value, str):
+        words = ", ".join(f'"{word}"' for word in value.split())
+        what = f"{section.named('command')} is a text; no shell takes it apart here"
+        section.problem("command", what, f"Write command = [{words}]")
+        argv: tuple[str, ...] = ()
+    else:
+        argv = section.texts("command")
+    if value == [] or argv[:1] == ("",):
+        section.problem("command", f"{section.named('command')} names no program", 'Write command = ["/path/to/it"]')
+    default = CommandPolicy(argv=argv)
+    command = CommandPolicy(
+        argv=argv,
+        directory=section.text("directory"),
+        user=section.text("user"),
+        environment=_environment(section),
+        log_bytes_max=section.size("log_max", default.log_bytes_max, low=LOG_BYTES_MIN, high=LOG_BYTES_MAX),
+    )
+    if command.directory and not command.directory.startswith("/"):
+        section.problem("directory", f"{section.named('directory')} is not absolute", 'Begin it with "/"')
+    if "command" in section:
+        return command
+    for key in _COMMAND_ONLY:
+        if key in section and "unit" in section:
+            section.problem(key, f"{section.named(key)} belongs to a command, not to a unit", "Set it in the unit file")
+    return None
+
+
+def _environment(section: Section) -> tuple[tuple[str, str], ...]:
+    environment = section.mapping("environment")
+    for name, _ in environment:
+        if not _VARIABLE.fullmatch(name):
+            what = f'{section.named("environment")}: "{name[:40]}" cannot be the name of a variable'
+            section.problem("environment", what, "Use letters, digits and _, not beginning with a digit")
+    return environment
+
+
+def _ready(section: Section) -> ReadyPolicy:
+    default = ReadyPolicy()
+    ready = ReadyPolicy(
+        kind=section.choice("kind", default.kind),
+        target=section.text("target"),
+        delay_usec=section.duration("delay", default.delay_usec, zero=True),
+        timeout_usec=section.duration("timeout", default.timeout_usec),
+    )
+    section.close()
+    return ready
+
+
+def _stop(section: Section) -> StopPolicy:
+    default = StopPolicy()
+    name = section.text("signal", default.signal)
+    if name not in signal.Signals.__members__:
+        what = f'{section.named("signal")}: "{name[:40]}" is not a signal'
+        section.problem("signal", what, 'Write it like "SIGTERM" (`kill -l` lists them)')
+    stop = StopPolicy(signal=name, timeout_usec=section.duration("timeout", default.timeout_usec))
+    section.close()
+    return stop
+
+
+def _budget(section: Section) -> BudgetPolicy:
+    default = BudgetPolicy()
+    budget = BudgetPolicy(
+        windows=section.windows("windows", default.windows),
+        self_restart=section.windows("self_restart", default.self_restart),
+        trusted=section.windows("trusted", default.trusted),
+        on_exhausted=section.choice("on_exhausted", default.on_exhausted),
+        slow_retry_usec=section.duration("slow_retry", default.slow_retry_usec),
+    )
+    section.close()
+    return budget
+
+
+def _backoff(section: Section) -> BackoffPolicy:
+    default = BackoffPolicy()
+    backoff = BackoffPolicy(
+        first_usec=section.duration("first", default.first_usec),
+        max_usec=section.duration("max", default.max_usec),
+        stable_after_usec=section.duration("stable_after", default.stable_after_usec),
+    )
+    section.close()
+    return backoff
+
+
+def _spiral(section: Section) -> SpiralPolicy:
+    default = SpiralPolicy()
+    spiral = SpiralPolicy(
+        gap_max_usec=section.duration("gap_max", default.gap_max_usec),
+        page_at=section.integer("page_at", default.page_at, low=2, high=COUNT_MAX),
+        identical_page_at=section.integer("identical_page_at", default.identical_page_at, low=0, high=COUNT_MAX),
+        identical_within_usec=section.duration("identical_within", default.identical_within_usec),
+        hold_below_usec=section.duration("hold_below", default.hold_below_usec, zero=True),
+    )
+    section.close()
+    return spiral
