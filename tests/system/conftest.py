@@ -1,0 +1,220 @@
+"""Fixtures of the system tests: a served control socket with a fake daemon behind it."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watchdog.control.interface import NAME
+from watchdog.control.listening import listen
+from watchdog.control.reply import SupervisorFacts, status_reply
+from watchdog.control.server import ControlLimits, ControlServer, ProductWords
+from watchdog.control.supervision import RequestAnswer
+from watchdog.control.tokens import Rate
+from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.core.decisions import Outcome
+from watchdog.core.events import ActionRequested
+from watchdog.core.identity import GatewayName, IncidentId, RequestId
+from watchdog.core.rules import RuleId
+from watchdog.core.state import GatewayState, State
+from watchdog.core.timeline import Usec
+from watchdog.origin.gathering import take_standpoint
+from watchdog.origin.marks import LifeMark
+
+WAIT = 20.0
+"""Bound of every wait, in seconds; nothing here takes that long."""
+PLENTY = Rate(burst=100_000, per_second=1)
+
+
+class FakeSupervision:
+    """A daemon that grants everything and remembers who asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[ActionRequested] = []
+        self.journal: list[RecordReply] = []
+        self.limits: list[tuple[str, str, int]] = []
+        self.failures: list[Exception] = []
+        self.followers = 0
+        self.marks: tuple[LifeMark, ...] = ()
+        self.news = asyncio.Event()
+
+    def status(self) -> StatusReply:
+        facts = SupervisorFacts(
+            version="0",
+            pid=os.getpid(),
+            started_wall_usec=1,
+            journal_id="j",
+            now_wall_usec=2,
+            now_usec=Usec(3),
+            policy_source="p",
+        )
+        return status_reply(State(gateways=(GatewayState(name=GatewayName("openclaw")),)), facts)
+
+    async def request(self, event: ActionRequested) -> RequestAnswer:
+        self.asked.append(event)
+        return RequestAnswer(
+            request=RequestId("REQ-1"),
+            outcome=Outcome.REFUSED,
+            rule=RuleId.REQUEST_HUMANS_ONLY,
+            message="no",
+            next_commands=("gatedog whoami",),
+        )
+
+    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+        return [record for record in self.journal if record["seq"] > after_seq][:limit]
+
+    async def changed(self, after_seq: int) -> None:
+        self.followers += 1
+        try:
+            await self.news.wait()
+            self.news.clear()
+        finally:
+            self.followers -= 1
+
+    def write(self, seq: int) -> None:
+        self.journal.append(
+            RecordReply(
+                seq=seq, wall_usec=1, boot="b", uptime_usec=2, kind="TimerFired", event={"a": [1]}, decisions=[{"r": 1}]
+            )
+        )
+        self.news.set()
+
+    def incidents(self, *, closed: bool) -> list[IncidentStatus]:
+        return []
+
+    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+        return None
+
+    def life_marks(self) -> tuple[LifeMark, ...]:
+        return self.marks
+
+    def limit_reached(self, limit: str, subject: str, dropped: int) -> None:
+        self.limits.append((limit, subject, dropped))
+
+    def serving_failed(self, error: Exception) -> None:
+        self.failures.append(error)
+
+
+class Site:
+    """A served socket: its path, the fake behind it, and what a peer does with it."""
+
+    def __init__(self, path: Path, supervision: FakeSupervision, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = path
+        self.supervision = supervision
+        self.loop = loop
+
+    def connect(self) -> socket.socket:
+        """Connect like any program."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.path))
+        connection.settimeout(WAIT)
+        return connection
+
+    def write_record(self, seq: int) -> None:
+        """Let the fake daemon write a record, in its own loop."""
+        self.loop.call_soon_threadsafe(self.supervision.write, seq)
+
+    @staticmethod
+    def message(method: str, *, more: bool = False, oneway: bool = False, **parameters: object) -> bytes:
+        """Write a call by hand."""
+        body: dict[str, object] = {"method": f"{NAME}.{method}", "parameters": parameters}
+        flags = {"more": more, "oneway": oneway}
+        return json.dumps(body | {name: True for name, on in flags.items() if on}).encode() + b"\0"
+
+    @staticmethod
+    def answer(connection: socket.socket) -> dict[str, Any]:
+        """Read one reply, and leave what follows it in the socket."""
+        text = b""
+        while not text.endswith(b"\0"):
+            there = connection.recv(65536, socket.MSG_PEEK)
+            assert there, text
+            text += connection.recv(there.find(b"\0") + 1 or len(there))
+        found: dict[str, Any] = json.loads(text[:-1])
+        return found
+
+    @staticmethod
+    def is_closed(connection: socket.socket) -> bool:
+        """Wait until the server has closed the connection."""
+        try:
+            return connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    @staticmethod
+    def run(script: str, *arguments: str) -> None:
+        """Run a peer in a process of its own, to its good end."""
+        subprocess.run([sys.executable, "-c", script, *arguments], check=True, timeout=WAIT)
+
+
+@contextmanager
+def serve(path: Path, limits: ControlLimits | None = None) -> Iterator[Site]:
+    """Serve in a thread of its own until the body is done."""
+    supervision = FakeSupervision()
+    listening = listen(path)
+    # The test process is every peer's parent; as the daemon it would make all of them orphans of a life.
+    standpoint = replace(take_standpoint(), own_pid=-1)
+    server = ControlServer(
+        listening,
+        supervision,
+        standpoint=standpoint,
+        words=ProductWords(version="0"),
+        now_usec=lambda: 0,
+        limits=limits or ControlLimits(requests=PLENTY, reads=PLENTY),
+    )
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(server.serve())
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            return
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield Site(path, supervision, loop)
+        assert not task.done()
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(WAIT)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        listening.close()
+
+
+@pytest.fixture
+def serving() -> Callable[[Path, ControlLimits | None], AbstractContextManager[Site]]:
+    """Give the means to serve a socket at a path with limits."""
+    return serve
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Serve with the usual sizes and no rate limit."""
+    with serve(tmp_path / "run/control.sock") as made:
+        yield made
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Give the means to wait for a condition, with a bound."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    return wait

@@ -1,0 +1,239 @@
+"""The Varlink interface `io.gatedog.Supervisor`: its methods, and the errors it answers with.
+
+The text people read (`varlinkctl introspect`, the .varlink file beside this one) is derived from these signatures and
+docstrings by asyncvarlink; a test keeps the file equal. One interface object serves one connection, because a request
+is judged by the process that wrote it.
+
+Invariant: what arrives here has passed the limits and is still untrusted: every text is cut and made one line before
+it becomes part of an event. Deliberately not here: who may ask for what. The core decides that on the evidence.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
+from asyncvarlink.serviceinterface import InvalidParameter
+
+from watchdog.control.supervision import RequestNotTaken, Supervision
+from watchdog.control.wire import ExplainReply, IncidentStatus, RecordReply, RequestReply, StatusReply
+from watchdog.core.decisions import Severity
+from watchdog.core.events import TEXT_MAX, ActionRequested, Verb
+from watchdog.core.identity import GatewayName, IncidentId
+from watchdog.core.peer import Peer
+from watchdog.core.rules import RuleId
+from watchdog.core.timeline import DAY
+
+NAME = "io.gatedog.Supervisor"
+
+RECORDS_MAX = 1000
+"""Most records in one batch of Events, and in one Explain."""
+NAME_MAX = 64
+SEQ_MAX = 2**62
+FOR_MAX_USEC = 366 * DAY
+
+
+class UnknownGateway(TypedVarlinkErrorReply, interface=NAME):
+    """No gateway has this name; the message lists those there are."""
+
+    class Parameters:
+        """Its fields."""
+
+        gateway: str
+        message: str
+
+
+class UnknownIncident(TypedVarlinkErrorReply, interface=NAME):
+    """No incident has this id."""
+
+    class Parameters:
+        """Its fields."""
+
+        incident: str
+
+
+class UnknownVerb(TypedVarlinkErrorReply, interface=NAME):
+    """This is nothing that can be asked for."""
+
+    class Parameters:
+        """Its fields."""
+
+        verb: str
+        known: list[str]
+
+
+class Busy(TypedVarlinkErrorReply, interface=NAME):
+    """Too many calls or connections from this uid, or the daemon takes none now. Nothing was done."""
+
+    class Parameters:
+        """Its fields."""
+
+        message: str
+        retry_after_usec: int
+
+
+class TooLarge(TypedVarlinkErrorReply, interface=NAME):
+    """The message exceeds the limit; the connection is closed."""
+
+    class Parameters:
+        """Its fields."""
+
+        limit_bytes: int
+
+
+class NotVarlink(TypedVarlinkErrorReply, interface=NAME):
+    """The message is no Varlink call: one JSON object, ended by a NUL byte. The connection is closed."""
+
+    class Parameters:
+        """Its fields."""
+
+        message: str
+
+
+class Failed(TypedVarlinkErrorReply, interface=NAME):
+    """gatedog met a defect of its own while answering; its log says which."""
+
+    class Parameters:
+        """Its fields."""
+
+
+class SupervisorInterface(VarlinkInterface, name=NAME):
+    """gatedog stands outside the gateways of AI agents: it owns their lifecycle, and a human holds the pen.
+
+    Everybody may read. Who a Request comes from is taken from the kernel, never from the request.
+    Times are integer microseconds; "wall" is since the epoch, "ago" and "in" are distances from now.
+    """
+
+    errors = (UnknownGateway, UnknownIncident, UnknownVerb, Busy, TooLarge, NotVarlink, Failed)
+
+    def __init__(self, supervision: Supervision, identify: Callable[[], Peer]) -> None:
+        self._supervision = supervision
+        self._identify = identify
+        """Gathers the evidence on the writer of the message at hand."""
+
+    @varlinkmethod(return_parameter="status")
+    def Status(self) -> StatusReply:  # noqa: N802  (Varlink methods are capitalised)
+        """Say how everything stands: gateways, open incidents, undelivered pages."""
+        return self._supervision.status()
+
+    @varlinkmethod
+    async def Request(  # noqa: N802  (Varlink methods are capitalised)
+        self,
+        *,
+        verb: str,
+        gateway: str,
+        reason: str,
+        incident: str | None = None,
+        for_usec: int | None = None,
+        severity: str | None = None,
+    ) -> RequestReply:
+        """Ask for something. The answer is in the journal before it is given.
+
+        verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test.
+        gateway: its name, or "" where the verb is about an incident or about gatedog.
+        """
+        event = ActionRequested(
+            gateway=GatewayName(_name("gateway", gateway)),
+            verb=_verb(verb),
+            reason=one_line(reason),
+            peer=self._identify(),
+            incident=None if incident is None else IncidentId(_name("incident", incident)),
+            for_usec=_duration("for_usec", for_usec),
+            severity=_severity(severity),
+        )
+        try:
+            answer = await self._supervision.request(event)
+        except RequestNotTaken as error:
+            raise Busy(message=error.why, retry_after_usec=error.retry_after_usec) from error
+        if answer.rule is RuleId.REQUEST_UNKNOWN_GATEWAY:
+            raise UnknownGateway(gateway=gateway, message=answer.message)
+        if answer.rule is RuleId.REQUEST_UNKNOWN_INCIDENT:
+            raise UnknownIncident(incident=incident or "")
+        return RequestReply(
+            request=str(answer.request),
+            outcome=answer.outcome.value,
+            rule=answer.rule.value,
+            message=answer.message,
+            next_commands=list(answer.next_commands),
+        )
+
+    @varlinkmethod(return_parameter="record", delay_generator=False, allow_foreign=True)
+    async def Events(  # noqa: N802  (Varlink methods are capitalised)
+        self, *, after_seq: int = 0, limit: int = 100, follow: bool = False
+    ) -> AsyncIterator[RecordReply | None]:
+        """Read the journal: up to limit records after after_seq, oldest first; the last reply holds no record.
+
+        A negative after_seq counts back from the newest. With follow, records keep coming as they are written.
+        """
+        seq, batch_max = _within("after_seq", after_seq, -SEQ_MAX, SEQ_MAX), _within("limit", limit, 1, RECORDS_MAX)
+        batch = self._supervision.records(seq, batch_max)
+        while True:
+            for record in batch:
+                seq = record["seq"]
+                yield record
+            if not follow:
+                raise LastResult(None)
+            if not batch:
+                seq = max(seq, 0)
+                await self._supervision.changed(seq)
+            batch = self._supervision.records(seq, batch_max)
+
+    @varlinkmethod(return_parameter="incidents")
+    def Incidents(  # noqa: N802  (Varlink methods are capitalised)
+        self,
+        *,
+        all: bool = False,  # noqa: A002  (the parameter's name in the contract)
+    ) -> list[IncidentStatus]:
+        """List the open incidents, newest first; with all, the remembered resolved ones, too."""
+        return self._supervision.incidents(closed=all)
+
+    @varlinkmethod(allow_foreign=True)
+    def Explain(self, *, incident: str) -> ExplainReply:  # noqa: N802  (Varlink methods are capitalised)
+        """Return an incident with the journal records that it is made of, oldest first."""
+        found = self._supervision.explain(IncidentId(_name("incident", incident)), RECORDS_MAX)
+        if found is None:
+            raise UnknownIncident(incident=incident)
+        story, records = found
+        return ExplainReply(incident=story, records=records)
+
+
+def interface_text() -> str:
+    """Render the interface description, as org.varlink.service.GetInterfaceDescription returns it."""
+    return SupervisorInterface.render_interface_description()
+
+
+def one_line(text: str) -> str:
+    """Cut a text from outside to one printable line of at most TEXT_MAX characters; "?" for what was not."""
+    words = " ".join(text[: 4 * TEXT_MAX].split())
+    return "".join(character if character.isprintable() else "?" for character in words[:TEXT_MAX])
+
+
+def _name(parameter: str, text: str) -> str:
+    # Only the shape is checked. Whether such a gateway exists is the core's answer, because asking is on the record.
+    if len(text) > NAME_MAX or not all(character.isascii() and character.isprintable() for character in text):
+        raise InvalidParameter(parameter=parameter)
+    return text
+
+
+def _verb(text: str) -> Verb:
+    try:
+        return Verb(text)
+    except ValueError:
+        raise UnknownVerb(verb=one_line(text), known=[verb.value for verb in Verb]) from None
+
+
+def _duration(parameter: str, usec: int | None) -> int | None:
+    return None if usec is None else _within(parameter, usec, 1, FOR_MAX_USEC)
+
+
+def _severity(text: str | None) -> str:
+    if text is None or text == "":
+        return ""
+    if text not in {severity.value for severity in Severity}:
+        raise InvalidParameter(parameter="severity")
+    return text
+
+
+def _within(parameter: str, number: int, lowest: int, highest: int) -> int:
+    # JSON has numbers of any size, and a bool is an int; the journal's store has 64 bits.
+    if not lowest <= number <= highest:
+        raise InvalidParameter(parameter=parameter)
+    return int(number)

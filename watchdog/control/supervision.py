@@ -1,0 +1,66 @@
+"""What the control room needs from the daemon.
+
+Invariant: the only way from the socket into the daemon is through these calls. Reading returns at once and changes
+nothing; `request` alone has effects, and it returns after the answer was committed to the journal.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.core.decisions import Outcome
+from watchdog.core.events import ActionRequested
+from watchdog.core.identity import IncidentId, RequestId
+from watchdog.core.rules import RuleId
+from watchdog.origin.marks import LifeMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswer:
+    """What was decided about a request."""
+
+    request: RequestId
+    outcome: Outcome
+    rule: RuleId
+    message: str
+    next_commands: tuple[str, ...] = ()
+
+
+class RequestNotTaken(Exception):  # noqa: N818  (an answer to one asker, not a defect)
+    """The daemon could not take the request now (inbox full, journal not writable, going down); nothing happened."""
+
+    def __init__(self, why: str, retry_after_usec: int) -> None:
+        super().__init__(why)
+        self.why = why
+        self.retry_after_usec = retry_after_usec
+
+
+class Supervision(Protocol):
+    """The daemon, as seen from the socket. All of it runs in the daemon's one event loop."""
+
+    def status(self) -> StatusReply:
+        """Say how everything stands."""
+
+    async def request(self, event: ActionRequested) -> RequestAnswer:
+        """Take a request and wait for its answer. Raises RequestNotTaken."""
+
+    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+        """Return at most `limit` records after `after_seq`, oldest first; below 0 it counts back from the newest."""
+
+    async def changed(self, after_seq: int) -> None:
+        """Return as soon as there is a record after `after_seq`, perhaps earlier."""
+
+    def incidents(self, *, closed: bool) -> list[IncidentStatus]:
+        """List open incidents, with `closed` the remembered resolved ones, too; newest first."""
+
+    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+        """Return an incident with at most `limit` of its records; None when there is no such incident."""
+
+    def life_marks(self) -> tuple[LifeMark, ...]:
+        """Return the marks of every life that may still have processes: running, or ended with a lingering cgroup."""
+
+    def limit_reached(self, limit: str, subject: str, dropped: int) -> None:
+        """Record that `dropped` messages of `subject` were turned away by `limit`."""
+
+    def serving_failed(self, error: Exception) -> None:
+        """Learn of a defect met while answering. The asker was told; what it means for the daemon is its decision."""
