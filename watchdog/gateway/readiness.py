@@ -1,0 +1,154 @@
+"""Notice that a life serves: after a delay, by its own word, or because it answers.
+
+Invariant: at most one report for each watch; a question that gets no answer is asked again and is never a failure
+here, because how long "not yet" may last is ruled in core/. A READY=1 counts only from a process of the life: the
+socket lies where other programs of that user could write to it.
+
+`notify` follows systemd's protocol on a socket of our own. It is bound to a path so that a life started before this
+daemon still reaches it. Of all words only READY=1 is heard; MAINPID=, STATUS= and WATCHDOG=1 are not.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from watchdog.core.policy import Readiness, ReadyPolicy
+
+_POLL_FIRST_SECONDS = 0.25
+_POLL_LATER_SECONDS = 1.0
+_POLLS_FIRST = 40
+_ANSWER_SECONDS = 2.0
+_MESSAGE_BYTES = 4096
+_MESSAGES_PER_WAKE = 32
+_STATUS_LINE_BYTES = 1024
+_CREDENTIALS = struct.Struct("3i")
+_PATH_BYTES_MAX = 107
+"""sun_path of sockaddr_un, less the final zero."""
+
+
+class NotifySocket:
+    """Where a gateway with `ready.kind = notify` says READY=1. One for each gateway, kept over its lives."""
+
+    def __init__(self, path: Path, uid: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Bind `path`, writable by `uid` and root only.
+
+        Raises:
+            OSError: the path is too long, or its folder cannot be written.
+        """
+        if len(os.fsencode(path)) > _PATH_BYTES_MAX:
+            raise OSError(f"the path {path} is longer than the {_PATH_BYTES_MAX} bytes of a unix socket address")
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self.path = path
+        self.listen: Callable[[int], None] | None = None
+        """Called with the pid of each process that says READY=1."""
+        self._loop = loop
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._socket.bind(str(path))
+        path.chmod(0o600)
+        if uid != os.geteuid():
+            os.chown(path, uid, -1)
+        loop.add_reader(self._socket, self._receive)
+
+    def close(self) -> None:
+        """Stop listening. The path stays: a gateway that speaks to it meanwhile gets an error, not a hang."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _receive(self) -> None:
+        for _ in range(_MESSAGES_PER_WAKE):
+            try:
+                # Room for the credentials only: descriptors sent along are closed by the kernel, which is also the
+                # answer that sd_notify_barrier() waits for.
+                message, ancillary, _, _ = self._socket.recvmsg(_MESSAGE_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+            except BlockingIOError:
+                return
+            if b"READY=1" not in message.split(b"\n") or self.listen is None:
+                continue
+            for level, kind, content in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+                    self.listen(_CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0])
+
+
+class ReadinessWatch:
+    """Waits for one life to be ready and says so once."""
+
+    def __init__(
+        self,
+        policy: ReadyPolicy,
+        *,
+        age_usec: int,
+        report: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Begin to watch a life that is `age_usec` old. A `notify` watch is told by its backend, through `show`."""
+        self._report: Callable[[], None] | None = report
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        match policy.kind:
+            case Readiness.DELAY:
+                self._timer = loop.call_later(max(0, policy.delay_usec - age_usec) / 1_000_000, self.show)
+            case Readiness.TCP:
+                host, _, port = policy.target.rpartition(":")
+                self._task = loop.create_task(self._poll(lambda: _accepts(host.strip("[]"), int(port))))
+            case Readiness.HTTP:
+                url = urlsplit(policy.target)
+                self._task = loop.create_task(self._poll(lambda: _answers(url)))
+            case Readiness.NOTIFY:
+                pass
+
+    def show(self) -> None:
+        """Report readiness, unless that was done or the watch was closed."""
+        report, self._report = self._report, None
+        if report is not None:
+            report()
+
+    def close(self) -> None:
+        """Stop watching: the life ended, or the daemon goes away."""
+        self._report = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _poll(self, ask: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        asked = 0
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    ready = await ask()
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                ready = False
+            if ready:
+                self.show()
+                return
+            asked += 1
+            await asyncio.sleep(_POLL_FIRST_SECONDS if asked < _POLLS_FIRST else _POLL_LATER_SECONDS)
+
+
+async def _accepts(host: str, port: int) -> bool:
+    _, writer = await asyncio.open_connection(host, port)
+    writer.close()
+    return True
+
+
+async def _answers(url: SplitResult) -> bool:
+    """Ask with GET; ready is a 2xx. Only the status line is read: the rest is the gateway's to send or not."""
+    secure = ssl.create_default_context() if url.scheme == "https" else None
+    port = url.port if url.port is not None else 443 if secure is not None else 80
+    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=secure, limit=_STATUS_LINE_BYTES)
+    try:
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        words = (await reader.readuntil(b"\n")).split()
+    finally:
+        writer.close()
+    return len(words) > 1 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].startswith(b"2")

@@ -1,0 +1,171 @@
+"""One life that runs here, and what can be done to it.
+
+Invariant: the pidfd is this life's main process from the first moment to `let_go`, so no order can reach a
+stranger. With a cgroup, membership and killing are the kernel's; without, they are the walk of tree.py.
+"""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from watchdog.core.endings import ExitRecord, Sender
+from watchdog.gateway.cgroup import LifeCgroup
+from watchdog.gateway.lives import LifeRecord
+from watchdog.gateway.output import keep_below
+from watchdog.gateway.process import Status, has_ended, peek_status, reap, send_signal
+from watchdog.gateway.readiness import ReadinessWatch
+from watchdog.gateway.tree import LifeTree
+from watchdog.origin.marks import LifeMark
+
+_KILL_USEC = 2_000_000
+"""How long the walk tries. With a cgroup there is nothing to try: one write kills all."""
+_CLEAR_USEC = 200_000
+"""How long the report of an exit waits for what the life left behind to be gone."""
+_POLL_SECONDS = 0.001
+_STATUS_POLLS = 40
+_STATUS_POLL_SECONDS = 0.005
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RunningLife:
+    """A started or adopted life."""
+
+    record: LifeRecord
+    pidfd: int
+    tree: LifeTree
+    cgroup: LifeCgroup | None
+    watch: ReadinessWatch | None = None
+    containing: asyncio.Task[None] | None = None
+    """The move into the cgroup, under way. Until it is over, `cgroup` is None and the main process is not reaped."""
+    ending: bool = False
+    """The exit was seen and its report is under way."""
+    signalled: bool = False
+    """We asked for or made the ending."""
+    log_unbounded: bool = False
+    """The log could not be cut, and that was reported."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the main process is gone, or a zombie."""
+        return has_ended(self.pidfd)
+
+    @property
+    def is_traceable(self) -> bool:
+        """Whether all that belongs to the life can be told from strangers: contained, or orphaned to us."""
+        return self.cgroup is not None or not self.tree.adopted
+
+    def mark(self) -> LifeMark:
+        """Say how the kernel recognises this life."""
+        return LifeMark(
+            gateway=self.record.gateway,
+            life=self.record.life,
+            cgroup_id=0 if self.cgroup is None else self.cgroup.identity(),
+            cgroup="" if self.cgroup is None else self.cgroup.name,
+            process=self.record.process,
+        )
+
+    def holds(self, pid: int) -> bool:
+        """Tell whether a process is of this life."""
+        return self.cgroup.holds(pid) if self.cgroup is not None else self.tree.holds(pid)
+
+    def stop(self, number: signal.Signals) -> None:
+        """Ask the main process to end; one that was suspended is woken to hear it.
+
+        Raises:
+            PermissionError: it runs as a user that may not be signalled from here.
+        """
+        if self.has_ended:
+            return
+        self.signalled = True
+        send_signal(self.pidfd, number)
+        send_signal(self.pidfd, signal.SIGCONT)
+
+    def why_not_signalled(self, error: PermissionError) -> str:
+        """Say for a person that the kernel let us neither stop nor kill it."""
+        pid = self.record.process.pid
+        return f"{self.record.gateway} (pid {pid}) may not be signalled from here: {error}. Try: sudo kill {pid}"
+
+    async def kill(self) -> bool:
+        """End the main process and all that belongs to the life; False when something would not die."""
+        if not self.has_ended:
+            self.signalled = True
+        if self.kill_cgroup():
+            # The main process may have been moved elsewhere by a root gateway: it is killed by name, too.
+            send_signal(self.pidfd, signal.SIGKILL)
+            return True
+        return await self.tree.kill(deadline_usec=_KILL_USEC)
+
+    def bound_log(self, bytes_max: int) -> bool:
+        """Keep the log below its bound; False when that fails for the first time."""
+        try:
+            keep_below(Path(self.record.log), bytes_max)
+        except OSError:
+            known, self.log_unbounded = self.log_unbounded, True
+            return known
+        return True
+
+    def leaves_something(self) -> bool:
+        """Tell whether the ended main process left others behind, or whether that cannot be told yet."""
+        if self.cgroup is None:
+            return self.containing is not None or not self.tree.is_extinct()
+        return self.cgroup.is_populated() or (self._may_be_outside and bool(self.tree.members()))
+
+    async def clear(self) -> bool:
+        """Kill what the ended main process left behind; False when it is not gone within the bound."""
+        if self.containing is not None:
+            await asyncio.wait([self.containing])
+        if self.cgroup is None or not self.kill_cgroup():
+            return await self.tree.kill(deadline_usec=_CLEAR_USEC)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _CLEAR_USEC / 1_000_000
+        while self.cgroup.is_populated():
+            if loop.time() >= end:
+                return False
+            await asyncio.sleep(_POLL_SECONDS)
+        if self._may_be_outside and self.tree.members():
+            return await self.tree.kill(deadline_usec=_CLEAR_USEC)
+        return True
+
+    async def late_status(self) -> Status:
+        """Wait a little for the parent of an adopted process to reap it; a Status of nothing when it does not."""
+        for _ in range(_STATUS_POLLS):
+            status = peek_status(self.pidfd, self.record.process)
+            if status is not None:
+                return status
+            await asyncio.sleep(_STATUS_POLL_SECONDS)
+        return Status()
+
+    def let_go(self, status: Status, last_line: str) -> ExitRecord:
+        """Bury the main process and write down how it ended."""
+        if self.watch is not None:
+            self.watch.close()
+        reap(self.pidfd)
+        os.close(self.pidfd)
+        ended = ExitRecord(code=status.code, signal=status.signal, by=self._sender(status), last_line=last_line)
+        self.record = replace(self.record, exit=ended)
+        return ended
+
+    @property
+    def _may_be_outside(self) -> bool:
+        """An adopted life was contained long ago; looking for more through all of /proc would find nothing."""
+        return self.cgroup is None or not self.tree.adopted
+
+    def _sender(self, status: Status) -> Sender:
+        if self.signalled:
+            return Sender.GATEDOG
+        # Only for a main process that was killed: the kernel may have shot a child while the main one failed by itself.
+        if status.signal == "SIGKILL" and self.cgroup is not None and self.cgroup.oom_kills() > 0:
+            return Sender.KERNEL_OOM
+        return Sender.UNKNOWN
+
+    def kill_cgroup(self) -> bool:
+        """Kill all that is in the life's cgroup; False when it has none, or the kernel refused."""
+        if self.cgroup is None:
+            return False
+        try:
+            self.cgroup.kill()
+        except OSError:
+            return False  # the walk is slower and does the same
+        return True
