@@ -1,0 +1,169 @@
+"""Trying again, and giving up: by whose pace, for how long, and what is never given up."""
+
+import asyncio
+
+import pytest
+
+from watchdog.core.decisions import PageUpdate, QueuePage, Severity
+from watchdog.core.events import Event, PageDelivered, PageFailed
+from watchdog.core.identity import GatewayName, IncidentId, PageId
+from watchdog.core.rules import RuleId
+from watchdog.core.state import PendingPage
+from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, Usec
+from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
+from watchdog.pager.courier import Courier
+from watchdog.pager.message import Message
+
+WALL = Usec(1_774_494_251_000_000)
+
+
+class Scripted:
+    """A channel that answers from a list, the last answer for ever."""
+
+    name = "mail"
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.count = 0
+
+    def deliver(self, message: Message) -> Receipt:
+        self.count += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer is not None:
+            raise answer
+        return Receipt(detail="ok")
+
+
+class World:
+    """A clock that stands still unless somebody sleeps, and chance that always draws the longest."""
+
+    def __init__(self) -> None:
+        self.now_usec = int(WALL)
+        self.slept_s: list[float] = []
+        self.draws: list[tuple[float, float]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.now_usec += round(seconds * SECOND)
+        await asyncio.sleep(0)
+
+    def uniform(self, low: float, high: float) -> float:
+        self.draws.append((low, high))
+        return high
+
+    def carry(self, channel: Scripted, severity: Severity = Severity.CRITICAL) -> list[Event]:
+        """Carry one page to its end and return the reports."""
+        return asyncio.run(self._carry(channel, severity))
+
+    async def _carry(self, channel: Scripted, severity: Severity) -> list[Event]:
+        events: list[Event] = []
+        courier = Courier(
+            {"mail": channel},
+            events.append,
+            journal_id="j1",
+            host="web1",
+            sleep=self.sleep,
+            clock=lambda: self.now_usec,
+            uniform=self.uniform,
+        )
+        courier.offer((page(severity),))
+        assert await courier.drain(60 * SECOND)
+        return events
+
+
+def page(severity: Severity) -> PendingPage:
+    """A page queued at WALL."""
+    queued = QueuePage(
+        gateway=GatewayName("openclaw"),
+        rule=RuleId.PAGE_TEST,
+        because="4 unasked endings",
+        page=PageId("9.0"),
+        incident=IncidentId("INC-1"),
+        severity=severity,
+        update=PageUpdate.OPENED,
+        channels=("mail",),
+        title="held",
+        did="",
+        next_command="gatedog status",
+    )
+    return PendingPage(page=queued, queued_wall_usec=WALL, waiting=queued.channels)
+
+
+def test_retries_back_off_with_full_jitter_up_to_five_minutes() -> None:
+    """The n-th pause is drawn from 0 to min(300, 2 * 2^n) seconds."""
+    world = World()
+    channel = Scripted(*[TryLater("away")] * 10, None)
+
+    world.carry(channel)
+
+    assert [high for _, high in world.draws] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert all(low == 0 for low, _ in world.draws)
+    assert world.slept_s == [high for _, high in world.draws]
+
+
+def test_the_quiet_a_server_asks_for_is_kept() -> None:
+    """Retry-After takes the place of the drawn pause."""
+    world = World()
+    channel = Scripted(TryLater("429", 30 * SECOND), None)
+
+    world.carry(channel)
+
+    assert [pause for pause in world.slept_s if pause] == [30]
+    assert world.draws == []
+
+
+def test_no_server_can_silence_a_critical_page_for_longer_than_five_minutes() -> None:
+    """A Retry-After of a week is kept for five minutes."""
+    world = World()
+    channel = Scripted(TryLater("429", 7 * DAY), None)
+
+    world.carry(channel)
+
+    assert max(world.slept_s) == 300
+
+
+def test_a_configuration_fault_is_reported_at_once() -> None:
+    """Only a human can mend it, so the core must be able to tell the next tier now."""
+    world, channel = World(), Scripted(ConfigurationFault("401; mend\nit"))
+
+    events = world.carry(channel)
+
+    assert events == [PageFailed(page=PageId("9.0"), channel="mail", detail="401; mend\\nit")]
+    assert channel.count == 1
+    assert world.slept_s == []
+
+
+@pytest.mark.parametrize(("severity", "lifetime"), [(Severity.INFO, HOUR), (Severity.WARNING, DAY)])
+def test_what_is_no_longer_news_expires(severity: Severity, lifetime: int) -> None:
+    """A notice is given up after an hour, a warning after a day, with the last error in the report."""
+    world, channel = World(), Scripted(TryLater("no route"))
+
+    (event,) = world.carry(channel, severity)
+
+    assert isinstance(event, PageFailed)
+    assert event.detail.startswith("expired after ")
+    assert event.detail.endswith(": no route")
+    assert lifetime <= world.now_usec - WALL <= lifetime + 5 * MINUTE
+
+
+def test_a_page_that_expired_while_gatedog_was_down_is_not_sent() -> None:
+    """An old notice found in the outbox at start is reported, not delivered."""
+    world, channel = World(), Scripted(None)
+    world.now_usec += 2 * HOUR
+
+    (event,) = world.carry(channel, Severity.INFO)
+
+    assert isinstance(event, PageFailed)
+    assert channel.count == 0
+
+
+def test_a_critical_page_is_never_given_up() -> None:
+    """After a day of failures the page still goes out when the network is back."""
+    world = World()
+    channel = Scripted(*[TryLater("away")] * 300, None)
+
+    events = world.carry(channel)
+
+    assert events == [PageDelivered(page=PageId("9.0"), channel="mail", detail="ok")]
+    assert world.now_usec - WALL > DAY
+    assert max(world.slept_s) <= 300
