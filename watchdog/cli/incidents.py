@@ -1,0 +1,80 @@
+"""`incident list|show|close`, `ack`, `unack`: the stories, and who has taken them."""
+
+import click
+
+from watchdog.cli import asking, output
+from watchdog.cli.durationtype import duration
+from watchdog.cli.paths import Surroundings
+from watchdog.report.incidentpage import render_list, render_show
+
+STORY_RECORDS = 8
+"""Records at the end of `incident show`; `explain` tells all of them."""
+
+
+@click.group()
+def incident() -> None:
+    """List, show and close incidents."""
+
+
+@incident.command("list")
+@click.option("--all", "with_resolved", is_flag=True, help="The remembered resolved ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="The Incidents reply, unchanged.")
+@click.pass_obj
+def incident_list(surroundings: Surroundings, *, with_resolved: bool, as_json: bool) -> None:
+    """List open incidents, loudest first."""
+    reply = asking.call(surroundings, "Incidents", all=with_resolved)
+    if as_json:
+        output.say_json(reply)
+        return
+    colour = output.wants_colour(surroundings.environ)
+    output.say(render_list(reply["incidents"], width=output.page_width(), colour=colour))
+
+
+@incident.command("show")
+@click.argument("identity", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The Explain reply, unchanged.")
+@click.pass_obj
+def incident_show(surroundings: Surroundings, identity: str, *, as_json: bool) -> None:
+    """Show one incident and the newest of its records."""
+    reply = asking.call(surroundings, "Explain", incident=identity)
+    if as_json:
+        output.say_json(reply)
+        return
+    from watchdog.cli.recorded import story_of  # noqa: PLC0415 - the list needs none of it
+
+    story = "\n".join(story_of(record) for record in reply["records"][-STORY_RECORDS:])
+    colour = output.wants_colour(surroundings.environ)
+    output.say(render_show(reply["incident"], width=output.page_width(), colour=colour, story=story))
+
+
+@incident.command("close")
+@click.argument("identity", metavar="ID")
+@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@click.pass_obj
+def incident_close(surroundings: Surroundings, identity: str, message: str, *, as_json: bool) -> int:
+    """Close an incident: a human has looked, and what comes next is a new story."""
+    return asking.request(surroundings, as_json=as_json, verb="incident-close", reason=message, incident=identity)
+
+
+@click.command()
+@click.argument("identity", metavar="ID")
+@click.option("--for", "for_usec", type=duration, metavar="TIME", help='How long pages rest, such as "60m".')
+@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@click.pass_obj
+def ack(surroundings: Surroundings, identity: str, for_usec: int | None, message: str, *, as_json: bool) -> int:
+    """Take an incident: its pages rest for a while, or until a new fact."""
+    return asking.request(
+        surroundings, as_json=as_json, verb="ack", reason=message, incident=identity, for_usec=for_usec
+    )
+
+
+@click.command()
+@click.argument("identity", metavar="ID")
+@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@click.pass_obj
+def unack(surroundings: Surroundings, identity: str, message: str, *, as_json: bool) -> int:
+    """Give an acknowledgement back: people are paged again."""
+    return asking.request(surroundings, as_json=as_json, verb="unack", reason=message, incident=identity)

@@ -1,0 +1,194 @@
+"""One event in one sentence.
+
+Invariant: total over the closed union of events (mypy proves it), one line each, past tense, and nothing from outside
+unescaped. Deliberately not here: what was decided on it (decisionwords.py).
+"""
+
+from typing import assert_never
+
+from watchdog.core.endings import ending_text
+from watchdog.core.events import (
+    ActionFailed,
+    ActionRequested,
+    ActionSucceeded,
+    ClockStepped,
+    EnforcementObserved,
+    Event,
+    EvidenceCollected,
+    GatewayObserved,
+    GatewayReady,
+    HostShutdownBegan,
+    JournalDamageFound,
+    JournalFailed,
+    JournalGapFound,
+    JournalRenewed,
+    LimitReached,
+    MainProcessExited,
+    MainProcessStarted,
+    NetworkObserved,
+    PageDelivered,
+    PageFailed,
+    PolicyLoaded,
+    PolicyRejected,
+    Starter,
+    SupervisorStarted,
+    SupervisorStopping,
+    TimerFired,
+    TimerId,
+    TimerKind,
+)
+from watchdog.core.identity import FOREIGN_LIFE
+from watchdog.core.timeline import duration_text
+from watchdog.report.escape import TEXT_MAX, agent_says, visible
+
+AboutJournal = JournalFailed | JournalGapFound | JournalDamageFound | JournalRenewed
+AboutGatedog = (
+    SupervisorStarted
+    | SupervisorStopping
+    | PolicyLoaded
+    | PolicyRejected
+    | HostShutdownBegan
+    | ClockStepped
+    | NetworkObserved
+    | LimitReached
+    | JournalFailed
+    | JournalGapFound
+    | JournalDamageFound
+    | JournalRenewed
+)
+AboutGateway = EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited
+
+
+def event_text(event: Event) -> str:
+    """Say what happened, in one line."""
+    match event:
+        case ActionRequested():
+            said = _requested(event)
+        case ActionSucceeded():
+            said = f"action {event.action} on {event.gateway or 'gatedog'} was done{_tail(event.detail)}"
+        case ActionFailed():
+            about = event.gateway or "gatedog"
+            said = f"action {event.action} on {about} failed ({event.failure.value}){_tail(event.detail)}"
+        case EvidenceCollected():
+            said = f"evidence for {event.incident} was kept in {event.folder} ({event.size_bytes} bytes)"
+        case PageDelivered():
+            said = f"page {event.page} was taken by {event.channel}{_tail(event.detail)}"
+        case PageFailed():
+            said = f"page {event.page} was given up by {event.channel}{_tail(event.detail)}"
+        case TimerFired():
+            said = f"alarm: {timer_text(event.timer)}"
+        case (
+            EnforcementObserved() | GatewayObserved() | MainProcessStarted() | GatewayReady() | MainProcessExited()
+        ) as found:
+            said = _about_gateway(found)
+        case _ as found:
+            said = _about_gatedog(found)
+    return visible(said)
+
+
+def timer_text(timer: TimerId) -> str:
+    """Say what an alarm is for, so that it reads well after "wait:" as well as after "alarm:"."""
+    match timer.kind:
+        case TimerKind.START_DUE:
+            what = "the start is due"
+        case TimerKind.START_DEADLINE:
+            what = "its start should be done"
+        case TimerKind.STOP_DEADLINE:
+            what = "its end should have come"
+        case TimerKind.STABLE:
+            what = "it has been up long enough"
+        case TimerKind.UNOWNED:
+            what = "it has been down with nothing under way"
+        case TimerKind.ESCALATE:
+            what = "nobody has taken it"
+        case TimerKind.ACKNOWLEDGEMENT_END:
+            what = "the acknowledgement ends"
+        case TimerKind.QUIET:
+            what = "it has been quiet"
+        case _ as unreachable:
+            assert_never(unreachable)
+    return f"{timer.subject}: {what}"
+
+
+def _about_gateway(event: AboutGateway) -> str:
+    name = event.gateway
+    match event:
+        case EnforcementObserved():
+            return f"{name}: the origin rules {'bind' if event.enforcing else 'do not bind'}{_tail(event.reason)}"
+        case GatewayObserved() if event.process is None:
+            return f"{name} was looked at: nothing of it runs"
+        case GatewayObserved():
+            return f"{name} was looked at: {_life(event.life)} runs as pid {event.process.pid if event.process else 0}"
+        case MainProcessStarted() if event.starter is Starter.FOREIGN:
+            return f"{name} was started by somebody else, as pid {event.process.pid}"
+        case MainProcessStarted():
+            return f"{name} began {_life(event.life)} as pid {event.process.pid}"
+        case GatewayReady():
+            return f"{name} is ready (pid {event.process.pid})"
+        case MainProcessExited():
+            says = f"; {agent_says(event.exit.last_line)}" if event.exit.last_line else ""
+            return f"{name} ended: {ending_text(event.exit)}{says}"
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _about_gatedog(event: AboutGatedog) -> str:
+    match event:
+        case SupervisorStarted():
+            said = f"gatedog {event.version} came up, deciding by rules {event.rules}"
+        case SupervisorStopping():
+            said = f"gatedog went away{_tail(event.reason)}; the gateways stay"
+        case PolicyLoaded():
+            names = ", ".join(gateway.name for gateway in event.policy.gateways) or "no gateway"
+            said = f"policy {event.digest[:12]} was loaded, for {names}"
+        case PolicyRejected():
+            said = f"a policy was refused: {len(event.problems)} problem(s){_tail('; '.join(event.problems))}"
+        case HostShutdownBegan():
+            said = f"the host began to go down{_tail(event.reason)}"
+        case ClockStepped():
+            direction = "forward" if event.delta_usec >= 0 else "back"
+            said = f"the wall clock was moved {direction} by {duration_text(abs(event.delta_usec))}"
+        case NetworkObserved():
+            route, dns = "a" if event.has_route else "no", "a" if event.has_dns else "no"
+            said = f"the network was looked at: {route} default route, {dns} resolver that answers"
+        case LimitReached():
+            said = f"limit {event.limit} of {event.subject or 'gatedog'} was reached: {event.dropped} dropped"
+        case _:
+            said = _journal_text(event)
+    return said
+
+
+def _journal_text(event: AboutJournal) -> str:
+    match event:
+        case JournalFailed():
+            said = f"the journal could not be written{_tail(event.reason)}"
+        case JournalGapFound(lost=0):
+            said = f"the journal can be written again, and nothing was lost{_tail(event.reason)}"
+        case JournalGapFound():
+            said = f"the journal has a gap after {event.after_seq}: {event.lost} lost{_tail(event.reason)}"
+        case JournalDamageFound():
+            where = "" if event.record is None else f" at record {event.record}"
+            said = f"the journal was damaged{where}, and a new one begun; kept as {event.kept_as}{_tail(event.reason)}"
+        case JournalRenewed():
+            said = f"the journal goes on under a new id; the old one is kept as {event.kept_as}{_tail(event.reason)}"
+        case _ as unreachable:
+            assert_never(unreachable)
+    return said
+
+
+def _requested(event: ActionRequested) -> str:
+    peer = event.peer
+    who = f"uid {peer.uid} ({visible(peer.comm, 16) or 'unknown program'}"
+    who += f", pid {peer.process.pid})" if peer.process is not None else ", gone)"
+    about = " ".join(part for part in (event.verb.value, event.gateway, event.incident or "") if part)
+    # Whether these are the words of a person is only judged later, so they are quoted like a stranger's.
+    reason = visible(event.reason.replace('"', "'"), TEXT_MAX)
+    return f'{who} asked for "{about}"' + (f', giving as reason: "{reason}"' if reason else ", giving no reason")
+
+
+def _life(life: int | None) -> str:
+    return "a life that is not gatedog's" if life is None or life == FOREIGN_LIFE else f"life {life}"
+
+
+def _tail(detail: str) -> str:
+    return f": {visible(detail, TEXT_MAX)}" if detail else ""

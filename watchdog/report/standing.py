@@ -1,0 +1,61 @@
+"""How a gateway stands, in one of six words, each with its sign, its colour and its exit code.
+
+Invariant: the exit codes are frozen, and equal to those the control room computes (a test compares the two for every
+state). They are repeated here because `gatedog status` must answer in a tenth of a second, and loading the core's
+types to read an object of strings would take most of that. What is not known is UNKNOWN, never READY.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+STALE_AFTER_USEC = 30_000_000
+"""A status older than this says nothing about now: it is written anew every 20 seconds."""
+
+
+class Standing(Enum):
+    """Worst first; the value is the exit code of `gatedog status`."""
+
+    DOWN = 3
+    UNKNOWN = 4
+    DEGRADED = 150
+    STARTING = 151
+    MAINTENANCE = 152
+    READY = 0
+
+
+WORST_FIRST = tuple(Standing)
+
+SIGNS: Mapping[Standing, str] = {
+    Standing.DOWN: "\u2716",
+    Standing.UNKNOWN: "?",
+    Standing.DEGRADED: "\u25b2",
+    Standing.STARTING: "\u25d0",
+    Standing.MAINTENANCE: "\u25a0",
+    Standing.READY: "\u25cf",
+}
+"""Told apart by shape: colour only adds."""
+
+_BY_PHASE: Mapping[str, Standing] = {
+    "stopped": Standing.DOWN,
+    "stopping": Standing.DOWN,
+    "backoff": Standing.DOWN,
+    "held": Standing.DOWN,
+    "slow": Standing.DOWN,
+    "starting": Standing.STARTING,
+}
+
+
+def standing_of(gateway: Mapping[str, Any]) -> Standing:
+    """Judge one gateway of a Status reply."""
+    if gateway["hold"] == "held":
+        return Standing.DOWN
+    if gateway["phase"] == "up":
+        return Standing.READY if gateway["ready"] else Standing.STARTING
+    return _BY_PHASE.get(gateway["phase"], Standing.UNKNOWN)
+
+
+def exit_code(gateways: Iterable[Mapping[str, Any]]) -> int:
+    """Say several gateways in one number: the worst. None at all is unknown."""
+    found = [standing_of(gateway) for gateway in gateways]
+    return min(found or [Standing.UNKNOWN], key=WORST_FIRST.index).value
