@@ -1,0 +1,177 @@
+"""A real daemon, a real gateway, a real command line: what the end-to-end tests stand on."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watchdog.gateway.process import read_stat
+from watchdog.journal.store import Journal
+
+WAIT_S = 30.0
+"""Bound of every wait; nothing here takes that long."""
+GATEDOG = (str(Path(sys.executable).with_name("gatedog")),)
+
+
+class Site:
+    """One daemon's folders, and the commands a person would type at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runtime = folder / "run"
+        self.state = folder / "state"
+        self.config = folder / "config"
+        self.config.mkdir(mode=0o700)
+        self.pages = folder / "pages.jsonl"
+        self.socket = self.runtime / "control.sock"
+        self.errors = folder / "stderr.txt"
+        self._daemons: list[subprocess.Popen[bytes]] = []
+
+    # -- the daemon ------------------------------------------------------------------------------------------------
+
+    def write_policy(self, argv: list[str], extra: str = "", *, sink: str = "") -> None:
+        """Write a bundle with one gateway named "gateway" and an exec channel that appends pages to a file."""
+        command = sink or f"cat >> {self.pages}; echo >> {self.pages}"
+        if argv[:2] == ["/bin/sh", "-c"] and len(argv) == 3:
+            argv = [*argv, str(self.folder)]  # one owner per command and host, and other runs may be under way
+        (self.config / "policy.toml").write_text(
+            f"[gateway.gateway]\ncommand = {json.dumps(argv)}\n{extra}\n[gateway.gateway.ready]\n"
+            'kind = "delay"\ndelay = "100ms"\n'
+        )
+        (self.config / "pager.toml").write_text(
+            f'[channel.sink]\nkind = "exec"\nargv = ["/bin/sh", "-c", {json.dumps(command)}]\n'
+            '[escalation]\ntiers = [["sink"]]\nnotices = ["sink"]\n'
+        )
+        for file in self.config.iterdir():
+            file.chmod(0o600)
+
+    def start(self, *program: str) -> subprocess.Popen[bytes]:
+        """Start a daemon, or `program` in its place, and wait until its socket answers."""
+        argv = [*GATEDOG, "daemon", "--config", str(self.config)]
+        argv += ["--state", str(self.state), "--runtime", str(self.runtime)]
+        if program:
+            argv = [*program, str(self.config), str(self.state), str(self.runtime)]
+        with self.errors.open("ab") as errors:
+            daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        self._daemons.append(daemon)
+        self.wait(lambda: self.status() is not None or daemon.poll() is not None, "the daemon to answer")
+        assert daemon.poll() is None, self.errors.read_text()
+        return daemon
+
+    def close(self) -> None:
+        """End every daemon, and whatever is left of the lives they wrote down."""
+        for daemon in self._daemons:
+            if daemon.poll() is None:
+                daemon.kill()
+                daemon.wait()
+        for file in (self.state / "lives").glob("*/*.json"):
+            end_life(json.loads(file.read_text()))
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any] | None:
+        """Return the live gateway's status, None while nobody answers."""
+        done = self.cli("status", "--json")
+        if done.returncode == 4 or not done.stdout.startswith("{"):
+            return None
+        found: dict[str, Any] = json.loads(done.stdout)["gateways"][0]
+        return found
+
+    def delivered(self) -> list[dict[str, Any]]:
+        """Return the pages that reached the sink."""
+        if not self.pages.exists():
+            return []
+        return [json.loads(line) for line in self.pages.read_text().splitlines() if line.strip()]
+
+    def wait_for_pages(self, title: str, *, update: str = "") -> list[dict[str, Any]]:
+        """Wait until a page with these words in its title was delivered; return all such pages."""
+
+        def such() -> list[dict[str, Any]]:
+            return [page for page in self.delivered() if title in page["title"] and update in ("", page["update"])]
+
+        self.wait(lambda: bool(such()), f"a page about {title!r}")
+        return such()
+
+    def kinds_on_record(self) -> set[str]:
+        """Return the kinds of events in the journal."""
+        with Journal.read(self.state / "journal") as journal:
+            return {row.kind for row, _ in journal.rows()}
+
+    def wait_until(self, **fields: object) -> dict[str, Any]:
+        """Wait until the gateway's status has these fields."""
+        seen: dict[str, Any] = {}
+
+        def reached() -> bool:
+            now = self.status()
+            if now is not None:
+                seen.update(now)
+            return now is not None and all(now[name] == value for name, value in fields.items())
+
+        self.wait(reached, f"{fields}; last seen: {seen}")
+        return seen
+
+    def wait(self, reached: Callable[[], bool], what: str) -> None:
+        """Wait for a condition, at most WAIT_S."""
+        until = time.monotonic() + WAIT_S
+        while not reached():
+            assert time.monotonic() < until, f"waited {WAIT_S} s for {what}\n{self.errors.read_text()}"
+            time.sleep(0.05)
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a program without a terminal would."""
+        return subprocess.run(
+            [*GATEDOG, "--socket", str(self.socket), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+
+    def human(self, *words: str) -> tuple[int, str]:
+        """Run a command on a terminal of its own, below this test, which is older than the gateway."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(GATEDOG[0], [*GATEDOG, "--socket", str(self.socket), *words])
+        output, until = b"", time.monotonic() + WAIT_S
+        while time.monotonic() < until:
+            if not select.select([terminal], [], [], 0.1)[0]:
+                continue
+            try:
+                output += os.read(terminal, 65536)
+            except OSError:  # the other side of the terminal is closed: the command has ended
+                break
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status), output.decode()
+
+
+def end_life(record: dict[str, Any]) -> None:
+    """End a life by its record: its cgroup, and its main process if that is still the one."""
+    kill = Path(record["cgroup_folder"]) / "cgroup.kill"
+    if record["cgroup_folder"] and kill.exists():
+        kill.write_text("1")
+    stat = read_stat(record["pid"])
+    if stat is not None and stat.start_ticks == record["start_ticks"]:
+        os.kill(record["pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Return folders for one daemon; end whatever was started in them."""
+    made = Site(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

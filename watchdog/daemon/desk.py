@@ -1,0 +1,129 @@
+"""The daemon as seen from its socket: it reads from the state, and passes requests into the loop.
+
+Invariant: reading changes nothing, and a request is answered only after its event and its answer were committed.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from watchdog.control.reply import (
+    SupervisorFacts,
+    incident_replies,
+    incident_reply,
+    status_reply,
+)
+from watchdog.control.supervision import RequestAnswer, RequestNotTaken
+from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.core.events import ActionRequested, LimitReached
+from watchdog.core.identity import GatewayName, IncidentId, Seq
+from watchdog.core.timeline import SECOND, Usec
+from watchdog.daemon.supervisor import NotRemembered, Supervisor
+from watchdog.gateway.backend import Backend
+from watchdog.journal import codec
+from watchdog.journal.reader import Record
+from watchdog.journal.store import Journal
+from watchdog.origin.marks import LifeMark
+from watchdog.sensors.clocks import Reading
+
+ANSWER_TIMEOUT_S = 10.0
+RETRY_USEC = 5 * SECOND
+
+
+class Desk:
+    """Implements control.supervision.Supervision."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        journal: Journal,
+        backends: Mapping[GatewayName, Backend],
+        facts: Callable[[Reading, Usec], SupervisorFacts],
+        read_clocks: Callable[[], Reading],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._supervisor = supervisor
+        self._journal = journal
+        self._backends = backends
+        self._facts = facts
+        self._read_clocks = read_clocks
+        self._fail = fail
+
+    def status(self) -> StatusReply:
+        """Say how everything stands."""
+        return status_reply(self._supervisor.state, self._facts_now())
+
+    async def request(self, event: ActionRequested) -> RequestAnswer:
+        """Take a request into the loop and wait for its committed answer."""
+        answer = self._supervisor.inbox.ask(event)
+        if answer is None:
+            raise RequestNotTaken("gatedog has more to do than it can take", RETRY_USEC)
+        try:
+            decided = await asyncio.wait_for(answer, ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise RequestNotTaken("gatedog did not get to it in time", RETRY_USEC) from error
+        except NotRemembered as error:
+            raise RequestNotTaken(str(error), RETRY_USEC) from error
+        return RequestAnswer(
+            request=decided.request,
+            outcome=decided.outcome,
+            rule=decided.rule,
+            message=decided.because,
+            next_commands=decided.next_commands,
+        )
+
+    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+        """Read committed records; below 0 counts back from the newest."""
+        if after_seq < 0:
+            return [record_reply(record) for record in self._journal.tail(-after_seq)[:limit]]
+        return [record_reply(record) for record in self._journal.records(Seq(after_seq), limit)]
+
+    async def changed(self, after_seq: int) -> None:
+        """Wait until a record after `after_seq` is on disk."""
+        while self._journal.last_seq <= after_seq:
+            self._supervisor.changed.clear()
+            await self._supervisor.changed.wait()
+
+    def incidents(self, *, closed: bool) -> list[IncidentStatus]:
+        """List incidents, newest first."""
+        return incident_replies(self._supervisor.state, self._facts_now().now_usec, closed=closed)
+
+    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+        """Return an incident the state remembers, with its records."""
+        for known in self._supervisor.state.incidents:
+            if known.incident == incident:
+                records = self._journal.records_of_incident(incident)[-limit:]
+                status = incident_reply(known, self._facts_now().now_usec)
+                return status, [record_reply(record) for record in records]
+        return None
+
+    def life_marks(self) -> tuple[LifeMark, ...]:
+        """Name every life whose processes may still exist."""
+        return tuple(mark for name in sorted(self._backends) for mark in self._backends[name].life_marks())
+
+    def limit_reached(self, limit: str, subject: str, dropped: int) -> None:
+        """Pass a limit on as the event it is."""
+        self._supervisor.inbox.put(LimitReached(limit=limit, subject=subject, dropped=dropped))
+
+    def serving_failed(self, error: Exception) -> None:
+        """Treat a defect met while answering like one met in the loop: end, and be started again."""
+        self._fail(error)
+
+    def _facts_now(self) -> SupervisorFacts:
+        reading = self._read_clocks()
+        clock = self._supervisor.state.clock
+        passed = reading.uptime_usec - clock.uptime_usec if reading.boot == clock.boot else 0
+        return self._facts(reading, Usec(clock.now_usec + max(0, passed)))
+
+
+def record_reply(record: Record) -> RecordReply:
+    """Turn a journal record into the object that travels."""
+    stamp = record.stamped.stamp
+    return RecordReply(
+        seq=stamp.seq,
+        wall_usec=stamp.wall_usec,
+        boot=stamp.boot,
+        uptime_usec=stamp.uptime_usec,
+        kind=type(record.stamped.event).__name__,
+        event=codec.event_to_json(record.stamped.event),
+        decisions=[codec.decision_to_json(decision) for decision in record.decisions],
+    )

@@ -1,0 +1,67 @@
+"""Keep what is left of a life, before the next one writes over it.
+
+Invariant: a folder of evidence is written once, under a name made of the incident and the action that asked for it,
+and its digest goes into the journal: what is there later is what was there then, or it shows.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.core.decisions import CollectEvidence
+from watchdog.core.events import EvidenceCollected
+from watchdog.gateway.backend import Backend
+from watchdog.journal.reader import Record
+
+EVIDENCE_BYTES_MAX = 1024 * 1024
+
+OWED_RECORDS = 256
+"""How far back a new daemon looks for evidence that the one before was asked for and did not live to keep."""
+
+
+class EvidenceError(Exception):
+    """Evidence could not be kept; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What was kept, where (relative to the state folder), and the SHA-256 over names and contents."""
+
+    folder: str
+    digest: str
+    size_bytes: int
+
+
+def keep_evidence(folder: Path, order: CollectEvidence, backend: Backend | None) -> Kept:
+    """Copy the evidence of `order.life` into a new folder; EvidenceError when it cannot be written."""
+    target = folder / order.incident / order.action
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (target / "why.txt").write_text(f"{order.gateway}: {order.rule.value}: {order.because}\n", encoding="utf-8")
+        if backend is not None and order.life:
+            backend.collect(order.life, target, EVIDENCE_BYTES_MAX)
+        return _sealed(folder, target)
+    except OSError as error:
+        raise EvidenceError(f"evidence for {order.incident} could not be kept in {target}: {error.strerror}") from error
+
+
+def owed_evidence(records: Iterable[Record]) -> tuple[CollectEvidence, ...]:
+    """Return the orders among these records that no evidence answers: a page may be on its way that promises it."""
+    owed: dict[str, CollectEvidence] = {}
+    for record in records:
+        if isinstance(record.stamped.event, EvidenceCollected):
+            owed.pop(Path(record.stamped.event.folder).name, None)
+        orders = (each for each in record.decisions if isinstance(each, CollectEvidence))
+        owed |= {order.action: order for order in orders}
+    return tuple(owed.values())
+
+
+def _sealed(folder: Path, target: Path) -> Kept:
+    digest, size = hashlib.sha256(), 0
+    for path in sorted(target.iterdir()):
+        content = path.read_bytes()
+        digest.update(f"{path.name}\0{len(content)}\0".encode())
+        digest.update(content)
+        size += len(content)
+    return Kept(folder=str(target.relative_to(folder.parent)), digest=digest.hexdigest(), size_bytes=size)

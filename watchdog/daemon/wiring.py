@@ -1,0 +1,320 @@
+"""Build the daemon once, run it, take it down. Everything is passed as an argument; there are no globals.
+
+Theory of operation, the start: remember (journal), look (each gateway), and only then arm alarms, carry pages and open
+the socket: nothing is offered before what the world already holds is known (law 4). The end: stop watching, seal the
+journal, and leave every gateway running (law 10).
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Mapping
+
+from watchdog import __version__
+from watchdog.control.listening import AlreadyServed, Listening, SocketPathUnusable, listen
+from watchdog.control.reply import SupervisorFacts, status_object
+from watchdog.control.server import ControlServer, ProductWords
+from watchdog.core.events import PolicyLoaded, PolicyRejected, SupervisorStarted, SupervisorStopping, TimerFired
+from watchdog.core.identity import GatewayName, Seq
+from watchdog.core.policy import Policy
+from watchdog.core.rules import RULES_VERSION
+from watchdog.core.timeline import Usec
+from watchdog.daemon import enforcement
+from watchdog.daemon.desk import Desk
+from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
+from watchdog.daemon.inbox import Arrival, Inbox
+from watchdog.daemon.notify import Notifier
+from watchdog.daemon.options import DaemonOptions
+from watchdog.daemon.performer import WorldPerformer
+from watchdog.daemon.recovery import Memory, mark_broken, remember
+from watchdog.daemon.rounds import Rounds
+from watchdog.daemon.statusfile import StatusFile
+from watchdog.daemon.supervisor import Supervisor
+from watchdog.gateway.backend import Backend
+from watchdog.gateway.child import ChildBackend
+from watchdog.gateway.gatewaylock import GatewayLock, GatewayLocked, acquire_gateway_lock
+from watchdog.gateway.launcher import Surroundings
+from watchdog.gateway.lives import LifeFolder
+from watchdog.gateway.logwatch import LogWatch
+from watchdog.gateway.orphans import Orphans
+from watchdog.journal.errors import JournalDamaged, JournalError
+from watchdog.origin.gathering import take_standpoint
+from watchdog.pager.channels import build
+from watchdog.pager.courier import Courier
+from watchdog.policyfile.load import load_policy
+from watchdog.policyfile.problems import PolicyProblems
+from watchdog.report.eventwords import event_text
+from watchdog.sensors.alarm import AlarmClock
+from watchdog.sensors.clocks import Reading, read_boot_id, read_clocks
+
+JOURNAL = "journal"
+"""The journal's folder, below the state folder."""
+
+
+class CannotRun(Exception):  # noqa: N818 - what the person reads, not a defect
+    """The daemon cannot begin; the text says what, why, and the next command."""
+
+
+def run(options: DaemonOptions) -> int:
+    """Run a daemon until it is told to stop; return its exit status."""
+    try:
+        locks = _lock_gateways(options.policy)
+        _make_folders(options)
+        memory = remember(options.state_folder / JOURNAL, newest_life=_newest_life(options))
+        listening = listen(options.runtime_folder / "control.sock")
+    except (GatewayLocked, JournalError, AlreadyServed, SocketPathUnusable, CannotRun) as error:
+        _say(str(error))
+        return 1
+    except OSError as error:
+        _say(str(_no_place(error, options)))
+        return 1
+    status = 1
+    try:
+        status = asyncio.run(_Daemon(options, memory, listening).live())
+    except* JournalDamaged as group:
+        for damaged in group.exceptions:
+            _say(f"{damaged}. The gateways run on; started again, gatedog begins a new journal in safe mode.")
+        mark_broken(options.state_folder / JOURNAL, str(group.exceptions[0]))
+    except* CannotRun as group:
+        _say(str(group.exceptions[0]))
+    finally:
+        listening.close()
+        _close_journal(memory)
+        for lock in locks:
+            lock.release()
+    return status
+
+
+def _built_for(policy: Policy) -> tuple[object, ...]:
+    """Name what backends are built from; the core reads everything else afresh at each event."""
+    return tuple((each.name, each.command, each.ready, each.stop.signal) for each in policy.gateways)
+
+
+def _close_journal(memory: Memory) -> None:
+    try:
+        memory.journal.close()
+    except JournalError as error:
+        _say(f"what was last seen could not be put on disk: {error}")
+
+
+class _Daemon:
+    """Everything that lives as long as the loop."""
+
+    def __init__(self, options: DaemonOptions, memory: Memory, listening: Listening) -> None:
+        self._options = options
+        self._memory = memory
+        self._listening = listening
+        self._boot = read_boot_id()
+        self._started = self._clocks()
+        self._inbox = Inbox()
+        self._failure: Exception | None = None
+
+    async def live(self) -> int:
+        """Begin, run until SIGTERM or SIGINT, end."""
+        self._build()
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._begin()
+        async with asyncio.TaskGroup() as tasks:
+            work = [tasks.create_task(part) for part in (self._supervisor.run(), self._server.serve())]
+            work.append(tasks.create_task(self._rounds.run()))
+            self._ended = ended
+            await ended.wait()
+            self._end()
+            for task in work:
+                task.cancel()
+        await self._close()
+        if self._failure is not None:
+            raise self._failure
+        return 0
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        options, loop = self._options, asyncio.get_running_loop()
+        self._backends = self._build_backends(loop)
+        self._alarms = AlarmClock(lambda timer: self._inbox.put(TimerFired(timer=timer)))
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        channels = {
+            settings.name: build(settings, terminal=sys.stderr, credentials_directory=credentials)
+            for settings in options.pager.channels
+        }
+        journal_id = self._memory.journal.journal_id
+        self._courier = Courier(channels, self._inbox.put, journal_id=journal_id, host=socket.gethostname())
+        self._status = StatusFile(options.runtime_folder / "status.json", self._status_object)
+        self._performer = WorldPerformer(
+            self._backends,
+            self._alarms,
+            self._courier,
+            options.state_folder / "incidents",
+            self._inbox.put,
+            self._status,
+        )
+        self._supervisor = Supervisor(
+            self._memory.state, self._memory.journal, self._performer, self._clocks, self._inbox
+        )
+        self._desk = Desk(self._supervisor, self._memory.journal, self._backends, self._facts, self._clocks, self._fail)
+        self._server = ControlServer(
+            self._listening,
+            self._desk,
+            standpoint=take_standpoint(),
+            words=ProductWords(version=__version__),
+            now_usec=lambda: self._clocks().uptime_usec,
+        )
+        self._notifier = Notifier()
+        self._rounds = Rounds(
+            self._supervisor, self._backends, self._alarms, self._status, self._notifier, self._clocks
+        )
+
+    def _build_backends(self, loop: asyncio.AbstractEventLoop) -> Mapping[GatewayName, Backend]:
+        options = self._options
+        orphans = Orphans(loop)
+        self._log_watch = LogWatch(loop)
+        surroundings = Surroundings(
+            state_folder=options.state_folder,
+            runtime_folder=options.runtime_folder,
+            control_socket=options.runtime_folder / "control.sock",
+            environment=dict(os.environ),
+            inherit_environment=options.foreground_command,
+        )
+        try:
+            return {
+                gateway.name: ChildBackend(gateway, surroundings, self._inbox.put, loop, orphans, self._log_watch)
+                for gateway in options.policy.gateways
+            }
+        except OSError as error:
+            raise _no_place(error, options) from error
+
+    # -- beginning and ending --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        take = self._supervisor.take
+        observed = [backend.recover() for backend in self._backends.values()]
+        newest = max((look.life or 0 for look in observed), default=0)
+        self._memory.journal.skip_to(Seq(newest + 1))
+        owed = owed_evidence(self._memory.journal.tail(OWED_RECORDS))
+        take(Arrival(SupervisorStarted(version=__version__, rules=RULES_VERSION)))
+        if self._supervisor.state.policy != self._options.policy:
+            take(Arrival(PolicyLoaded(policy=self._options.policy, digest=self._options.digest)))
+        if self._memory.untold is not None:
+            take(Arrival(self._memory.untold))
+        for gateway in self._options.policy.gateways:
+            take(Arrival(enforcement.look(gateway)))
+        for look in observed:
+            take(Arrival(look))
+        self._alarms.start()
+        self._rounds.rearm()
+        for order in owed:
+            self._performer.perform(order, self._supervisor.state)
+        self._performer.settle(self._supervisor.state)
+        self._status.write()
+        names = ", ".join(sorted(self._backends))
+        self._notifier.ready(f"watching {names}")
+        if self._memory.untold is not None:
+            _say(f"{event_text(self._memory.untold)}. What to do: gatedog incident list")
+        _say(f"watching {names}. How it stands: gatedog status. Ctrl-C or SIGTERM leaves the gateway running.")
+
+    def _end(self) -> None:
+        self._notifier.stopping()
+        self._supervisor.take(Arrival(SupervisorStopping(reason="asked to stop")))
+        self._alarms.stop()
+
+    async def _close(self) -> None:
+        await self._performer.close()
+        await self._courier.close()
+        for name, backend in self._backends.items():
+            left = backend.observe().process
+            goes_on = f"{name} goes on as pid {left.pid}" if left is not None else f"{name} is down"
+            _say(f"no longer watching: {goes_on}. The same command takes it up again.")
+            await backend.close()
+        self._log_watch.close()
+        self._supervisor.seal()
+        self._status.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._ended.set()
+
+    def _reload(self) -> None:
+        """SIGHUP: read the bundle again. A reload restarts nothing."""
+        bundle = self._options.bundle
+        if bundle is None:
+            return
+        try:
+            loaded = load_policy(bundle)
+        except PolicyProblems as refused:
+            self._inbox.put(PolicyRejected(problems=tuple(str(problem) for problem in refused.problems)))
+            return
+        if _built_for(loaded.policy) != _built_for(self._options.policy) or loaded.pager != self._options.pager:
+            problem = (
+                "commands, readiness, stop signals or channels have changed, and those take a restart of gatedog "
+                "(the gateways go on); budgets, backoff and detectors are taken over as it runs"
+            )
+            self._inbox.put(PolicyRejected(problems=(problem,)))
+            return
+        self._inbox.put(PolicyLoaded(policy=loaded.policy, digest=loaded.digest))
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def _clocks(self) -> Reading:
+        return read_clocks(self._boot)
+
+    def _status_object(self) -> dict[str, object]:
+        reply = status_object(self._desk.status())
+        return {**reply, "written_at": reply["now_wall_usec"]}
+
+    def _facts(self, reading: Reading, now_usec: Usec) -> SupervisorFacts:
+        return SupervisorFacts(
+            version=__version__,
+            pid=os.getpid(),
+            started_wall_usec=self._started.wall_usec,
+            journal_id=self._memory.journal.journal_id,
+            now_wall_usec=reading.wall_usec,
+            now_usec=now_usec,
+            policy_source=self._options.source,
+        )
+
+
+def _lock_gateways(policy: Policy) -> tuple[GatewayLock, ...]:
+    for gateway in policy.gateways:
+        if gateway.command is None:
+            unit = (
+                f"gateway {gateway.name} is the systemd unit {gateway.unit}, and this version owns child gateways only"
+            )
+            raise CannotRun(f"{unit}. Give it a command instead, see: gatedog policy check")
+    return tuple(acquire_gateway_lock(gateway) for gateway in policy.gateways)
+
+
+def _newest_life(options: DaemonOptions) -> int:
+    folders = [LifeFolder(folder=options.state_folder / "lives" / gateway.name) for gateway in options.policy.gateways]
+    return max((life for folder in folders for life in folder.lives()), default=0)
+
+
+def _make_folders(options: DaemonOptions) -> None:
+    for folder, mode in ((options.state_folder, 0o700), (options.runtime_folder, 0o755)):
+        try:
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotRun(f"cannot make {folder}: {error.strerror}. Try: ls -ld {folder.parent}") from error
+    status = options.state_folder.stat()
+    if status.st_uid not in {0, os.geteuid()} or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        # The records of lives in there say which processes are ours to kill.
+        what = f"{options.state_folder} is not yours alone (uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o})"
+        how = f"look at what is in it, then: chown {os.geteuid()}: and chmod 700, or choose another with --state"
+        raise CannotRun(f"{what}, so others could write what gatedog believes; {how}")
+
+
+def _no_place(error: OSError, options: DaemonOptions) -> CannotRun:
+    places = f"{options.state_folder} {options.runtime_folder}"
+    return CannotRun(f"cannot begin: {error}. Look at: ls -ld {places}; df {places}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"gatedog: {text}\n")
+    sys.stderr.flush()
