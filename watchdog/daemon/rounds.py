@@ -1,9 +1,9 @@
 """What is looked at again and again: full looks, clocks, network, chores, the ping.
 
-Theory of operation. Deaths come as edges, from pidfds, at once. The rounds are the level behind them: every few
-seconds the chores that keep logs bounded, every twenty a full look at each gateway, the clocks and the status file,
-and a network look that is frequent only while something is wrong. Each look is an event; one that changes nothing is
-folded, so an idle day costs the journal nothing.
+Theory of operation. Deaths come as edges, from pidfds, at once. The rounds are the level behind them: every ten
+seconds the chores, every twenty a full look at each gateway, the clocks and the status file, and a network look that
+is frequent only while something is wrong. Each look is an event; one that changes nothing is folded, so an idle day
+costs the journal nothing.
 
 Invariant: nothing here decides, and the systemd ping is sent from here, after the loop has taken its turn.
 """
@@ -22,7 +22,7 @@ from watchdog.sensors import network
 from watchdog.sensors.alarm import AlarmClock
 from watchdog.sensors.clocks import Reading, StepWatch
 
-CHORES_EVERY_S = 5.0
+CHORES_EVERY_S = 10.0
 CHORES_PER_LOOK = int(STATUS_EVERY_S / CHORES_EVERY_S)
 SLEPT_USEC_MIN = SECOND
 LOOKS_PER_NETWORK_LOOK = 15
