@@ -2,27 +2,22 @@
 
 import sqlite3
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sample_journal import MAIN, NOTHING, RULE, WALL, make, opened, stamped
 
-from watchdog.core.decisions import Decision, IncidentOpened, NothingDone, PageUpdate, QueuePage, Severity
+from watchdog.core.decisions import PageUpdate, QueuePage, Severity
 from watchdog.core.events import (
     ActionRequested,
-    Event,
     EvidenceCollected,
-    HostShutdownBegan,
     NetworkObserved,
     PageDelivered,
-    Stamp,
-    Stamped,
     Verb,
 )
 from watchdog.core.identity import BootId, GatewayName, IncidentId, PageId, Seq
 from watchdog.core.peer import Peer
-from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
 from watchdog.journal import store
 from watchdog.journal.errors import (
@@ -33,48 +28,6 @@ from watchdog.journal.errors import (
     JournalNewer,
 )
 from watchdog.journal.store import Journal
-
-BOOT = BootId("6e0f9c1e-1b5c-4f0e-9c58-0d6a4d2f7f10")
-WALL = 1_774_500_000_000_000
-RULE = next(iter(RuleId))
-MAIN = GatewayName("main")
-NOTHING = NothingDone(gateway=MAIN, rule=RULE, because="nothing changed")
-
-
-def stamped(seq: int, event: Event | None = None, *, wall_usec: int | None = None, boot: BootId = BOOT) -> Stamped:
-    """Stamp an event, one second after the one before."""
-    stamp = Stamp(
-        seq=Seq(seq),
-        wall_usec=Usec(WALL + seq * 1_000_000 if wall_usec is None else wall_usec),
-        boot=boot,
-        uptime_usec=Usec(seq * 1_000_000),
-        synchronised=seq % 2 == 0,
-    )
-    return Stamped(stamp=stamp, event=event or HostShutdownBegan(reason=f"event {seq}"))
-
-
-def opened(number: int) -> Decision:
-    """Open an incident."""
-    return IncidentOpened(
-        gateway=MAIN,
-        rule=RULE,
-        because="again",
-        incident=IncidentId(f"INC-{number}"),
-        severity=Severity.CRITICAL,
-    )
-
-
-def make(folder: Path) -> Journal:
-    """Make a journal."""
-    return Journal.create(folder, journal_id="j-1", machine_id="m-1")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """Give an empty journal, open for writing."""
-    with make(tmp_path / "state") as made:
-        yield made
-
 
 # -- order and durability ------------------------------------------------------------------------------------------
 

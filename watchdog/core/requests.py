@@ -55,7 +55,6 @@ _PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
 
 _ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
 _NEEDS_REASON = frozenset({Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART})
-_STARTS = frozenset({Verb.START, Verb.RESTART})
 
 
 def on_requested(turn: Turn, event: ActionRequested) -> None:
