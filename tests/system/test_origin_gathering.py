@@ -116,7 +116,7 @@ def unborn() -> ProcessRef:
 
 def test_a_child_is_described_completely(listener: socket.socket, standpoint: Standpoint) -> None:
     """Who it is, where it sits, and who is above it, up to pid 1, all from the kernel."""
-    with asking(listener) as connection:
+    with asking(listener, "import os\nos.setsid()\n" + CONNECT) as connection:
         peer = look(connection, standpoint)
         pid = peer_credentials(connection).pid
 
@@ -128,10 +128,19 @@ def test_a_child_is_described_completely(listener: socket.socket, standpoint: St
             assert peer.cgroup_id == procfs.cgroup_id(standpoint.cgroup_mount, peer.cgroup)
         assert peer.ancestors[0].process == reference(os.getpid())
         assert peer.ancestors[-1].process.pid == 1
-        assert peer.session_leader == reference(os.getsid(pid))
+        assert peer.session_leader == reference(pid)
         assert (peer.alive, peer.same_writer, peer.same_pid_namespace) == (True, True, True)
         assert peer.in_life == ()
         assert peer.sure == standpoint.facilities.text
+
+
+def test_an_inherited_session_names_a_leader_that_can_be_seen(listener: socket.socket, standpoint: Standpoint) -> None:
+    """In a container the leader may live outside: the kernel then says session 0, and nobody vouches for the peer."""
+    with asking(listener) as connection:
+        peer = look(connection, standpoint)
+        session = procfs.read_stat(peer_credentials(connection).pid).session
+
+        assert peer.session_leader == (reference(session) if session else None)
 
 
 def test_a_peer_that_ended_is_not_alive(listener: socket.socket, standpoint: Standpoint) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,8 @@ def end_life(record: dict[str, Any]) -> None:
         kill.write_text("1")
     stat = read_stat(record["pid"])
     if stat is not None and stat.start_ticks == record["start_ticks"]:
-        os.kill(record["pid"], signal.SIGKILL)
+        with suppress(ProcessLookupError):  # its cgroup was killed just above, and its parent may bury it meanwhile
+            os.kill(record["pid"], signal.SIGKILL)
 
 
 @pytest.fixture
