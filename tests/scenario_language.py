@@ -33,7 +33,14 @@ from watchdog.core.decisions import (
     SetTimer,
     StartGateway,
 )
-from watchdog.core.events import Failure, JournalFailed, JournalGapFound, JournalRenewed, LimitReached, PolicyRejected
+from watchdog.core.events import (
+    Failure,
+    JournalFailed,
+    JournalGapFound,
+    JournalRenewed,
+    LimitReached,
+    PolicyRejected,
+)
 from watchdog.core.events import SupervisorStopping as Stopping
 from watchdog.core.identity import Seq
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, Window
@@ -215,6 +222,14 @@ def _of_gateway(stage: Stage, name: str, words: list[str]) -> bool:
             stage.start_fails("the journal cannot be written", Failure.JOURNAL, name)
         case ["stop", "fails", detail]:
             stage.stop_fails(detail, name=name)
+        case ["foreign", "job", job]:
+            stage.foreign_job(job, name)
+        case ["rivals", *found]:
+            stage.rivals(*found, name=name)
+        case ["break-glass", verb]:
+            stage.break_glass(verb, name=name)
+        case ["break-glass", verb, "again"]:
+            stage.break_glass(verb, name=name, used_usec=stage.break_glass_usec)
         case ["late", "exit", "report"]:
             stage.ends(name, code=0, process=stage.new_process())
         case _:
@@ -258,6 +273,10 @@ def _of_host(stage: Stage, words: list[str]) -> bool:
     match words:
         case ["host", "shuts", "down"]:
             stage.host_shuts_down()
+        case ["host", "stays", "up"]:
+            stage.host_stays_up()
+        case ["systemd", "silent" | "answers" as there]:
+            stage.manager(reachable=there == "answers")
         case ["host", "reboots", *how]:
             pairs = dict(zip(how[::2], how[1::2], strict=True))
             clock = pairs.get("clock", "synchronised")

@@ -20,14 +20,13 @@ from watchdog.core.events import (
     Starter,
     SupervisorStarted,
     TimerFired,
-    TimerId,
-    TimerKind,
 )
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef, Seq
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import EMPTY, GatewayState, Hold, State
 from watchdog.core.timeline import HOUR, MINUTE, Usec
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.journal.store import Journal
 
 BOOT = BootId("boot-1")

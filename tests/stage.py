@@ -13,17 +13,21 @@ from watchdog.core.engine import step
 from watchdog.core.events import (
     ActionFailed,
     ActionRequested,
+    BreakGlassUsed,
     ClockStepped,
     EnforcementObserved,
     Event,
     Failure,
+    ForeignJobSeen,
     GatewayObserved,
     GatewayReady,
     HostShutdownBegan,
+    HostShutdownCancelled,
     JournalDamageFound,
     MainProcessExited,
     MainProcessStarted,
     NetworkObserved,
+    OwnershipObserved,
     PageDelivered,
     PageFailed,
     PolicyLoaded,
@@ -31,16 +35,18 @@ from watchdog.core.events import (
     Stamped,
     Starter,
     SupervisorStarted,
+    SystemdObserved,
     TimerFired,
-    TimerId,
     Verb,
 )
 from watchdog.core.identity import FOREIGN_LIFE, ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
+from watchdog.core.rival import JobKind, Rival, RivalKind
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import EMPTY, GatewayState, Incident, PendingPage, State
 from watchdog.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Usec
+from watchdog.core.timer import TimerId
 from watchdog.core.turn import Step
 
 EPOCH_USEC = 1_742_947_200_000_000
@@ -81,6 +87,7 @@ class Stage:
         self.boot_count = 1
         self.synchronised = True
         self.answers_starts = False
+        self.break_glass_usec = Usec(0)
         self._pid = 1000
         self._last_fed_usec = 0
 
@@ -155,6 +162,14 @@ class Stage:
     def host_shuts_down(self) -> None:
         """Announce the end of this boot."""
         self.feed(HostShutdownBegan())
+
+    def host_stays_up(self) -> None:
+        """Call the shutdown off."""
+        self.feed(HostShutdownCancelled())
+
+    def manager(self, *, reachable: bool) -> None:
+        """Find the service manager answering, or silent."""
+        self.feed(SystemdObserved(reachable=reachable, detail="" if reachable else "no answer for 30s"))
 
     def host_reboots(self, *, down: str = "1m", synchronised: bool = True, wall: str = "0s") -> None:
         """Begin a new boot after `down`, the wall clock wrong by `wall`. gatedog starts, and has not looked yet."""
@@ -238,6 +253,23 @@ class Stage:
         """Take a full look at the gateway; without a process, nothing is there."""
         observed = GatewayObserved(gateway=GatewayName(name), process=process, life=life, traceable=traceable)
         self.feed(observed)
+
+    def foreign_job(self, job: str, name: str = MAIN) -> None:
+        """Let the service manager take on a job that nobody here asked for."""
+        number = 100 + len(self.steps)
+        self.feed(ForeignJobSeen(gateway=GatewayName(name), job=JobKind(job), job_id=number))
+
+    def rivals(self, *found: str, name: str = MAIN) -> None:
+        """Find other owners, each as "kind=subject"; none at all without one."""
+        pairs = sorted(each.partition("=")[::2] for each in found)
+        rivals = tuple(Rival(kind=RivalKind(kind), subject=subject, detail="seen") for kind, subject in pairs)
+        self.feed(OwnershipObserved(gateway=GatewayName(name), rivals=rivals))
+
+    def break_glass(self, verb: str, name: str = MAIN, used_usec: Usec | None = None) -> None:
+        """Let root go past gatedog, now or as an earlier record says."""
+        self.break_glass_usec = used_usec or Usec(EPOCH_USEC + self.now_usec)
+        who = "root (sudo alice, pts/0)"
+        self.feed(BreakGlassUsed(gateway=GatewayName(name), verb=verb, who=who, wall_usec=self.break_glass_usec))
 
     def start_fails(self, detail: str, failure: Failure = Failure.SPAWN, name: str = MAIN) -> None:
         """Answer the ordered start: it did not happen."""

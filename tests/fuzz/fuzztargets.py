@@ -20,13 +20,14 @@ from watchdog.control.supervision import RequestAnswer
 from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
 from watchdog.core.decisions import Decision, Outcome, SetTimer
 from watchdog.core.endings import ExitRecord
-from watchdog.core.events import ActionRequested, Event, MainProcessExited, TimerId, TimerKind
+from watchdog.core.events import ActionRequested, Event, MainProcessExited
 from watchdog.core.identity import BootId, GatewayName, IncidentId, ProcessRef, RequestId
 from watchdog.core.peer import Peer
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import State, Timer
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.journal import codec
 from watchdog.origin.marks import LifeMark
 from watchdog.policyfile.load import parse_policy

@@ -27,12 +27,13 @@ from watchdog.core.decisions import (
     StartGateway,
     StartWithheld,
 )
-from watchdog.core.events import Event, Failure, TimerId, TimerKind, Verb
+from watchdog.core.events import Event, Failure, Verb
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId
 from watchdog.core.policy import Window
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, Hold, Phase, State
 from watchdog.core.timeline import HOUR, MINUTE
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
 
 NAMES = (GatewayName("a"), GatewayName("b"))

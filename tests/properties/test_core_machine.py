@@ -20,7 +20,7 @@ from promises import NAMES, SELF_WINDOWS, WINDOWS, Promises
 from watchdog.core import events as happened
 from watchdog.core.endings import ExitRecord, Sender
 from watchdog.core.engine import step
-from watchdog.core.events import Event, Failure, Stamp, Stamped, Starter, TimerId, TimerKind, Verb
+from watchdog.core.events import Event, Failure, Stamp, Stamped, Starter, Verb
 from watchdog.core.identity import FOREIGN_LIFE, ActionId, BootId, GatewayName, LifeId, PageId, ProcessRef, Seq
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import (
@@ -32,9 +32,11 @@ from watchdog.core.policy import (
     Policy,
     SpiralPolicy,
 )
+from watchdog.core.rival import JobKind, Rival, RivalKind
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import EMPTY, GatewayState, Hold, State
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, Usec
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
 from watchdog.journal.codec import canonical, parse, state_from_json, state_to_json
 
@@ -331,6 +333,14 @@ _OTHER_EVENTS: st.SearchStrategy[Event] = st.one_of(
             happened.EvidenceCollected(gateway=A, incident="INC-1", folder="x", digest="x", size_bytes=1),
             happened.GatewayObserved(gateway=GatewayName("ghost"), process=None),
             happened.PageDelivered(page=PageId("0.0"), channel="phone"),
+            happened.HostShutdownCancelled(),
+            happened.SystemdObserved(reachable=False, detail="no answer"),
+            happened.SystemdObserved(reachable=True),
+            happened.ForeignJobSeen(gateway=A, job=JobKind.STOP, job_id=7),
+            happened.OwnershipObserved(gateway=A, rivals=(Rival(kind=RivalKind.PORT, subject="1", detail="x"),)),
+            happened.OwnershipObserved(gateway=A),
+            happened.BreakGlassUsed(gateway=A, verb="start", who="root", wall_usec=Usec(1)),
+            happened.BreakGlassUsed(gateway=A, verb="stop", who="root", wall_usec=Usec(2)),
         )
     ),
 )

@@ -38,13 +38,13 @@ from watchdog.core.events import (
     SupervisorStarted,
     SupervisorStopping,
     TimerFired,
-    TimerId,
 )
 from watchdog.core.identity import GatewayName, Seq
 from watchdog.core.policy import Policy
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import PendingPage, State
 from watchdog.core.timeline import MILLISECOND, MINUTE, SECOND
+from watchdog.core.timer import TimerId
 from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.recovery import remember

@@ -28,13 +28,12 @@ from watchdog.core.events import (
     PolicyRejected,
     SupervisorStopping,
     TimerFired,
-    TimerId,
-    TimerKind,
 )
 from watchdog.core.identity import ActionId, PageId, Seq, incident_id
 from watchdog.core.policy import BudgetPolicy, EscalationPolicy, GatewayPolicy, OnExhausted, Window
 from watchdog.core.state import Hold, Phase, Timer
 from watchdog.core.timeline import HOUR
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
 
 DecisionT = TypeVar("DecisionT", bound=Decision)

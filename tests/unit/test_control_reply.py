@@ -9,7 +9,7 @@ import pytest
 from watchdog.control.reply import SupervisorFacts, incident_replies, status_exit_code, status_object, status_reply
 from watchdog.core.decisions import Charge, OriginKind, PageUpdate, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
-from watchdog.core.events import TimerId, TimerKind, Verb
+from watchdog.core.events import Verb
 from watchdog.core.identity import (
     FOREIGN_LIFE,
     BootId,
@@ -38,6 +38,7 @@ from watchdog.core.state import (
     Timer,
 )
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, Usec
+from watchdog.core.timer import TimerId, TimerKind
 
 NOW = Usec(100 * HOUR)
 NAME = GatewayName("openclaw")

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from watchdog.core.decisions import IncidentOpened
 from watchdog.core.engine import changes_nothing, step
-from watchdog.core.events import Event, NetworkObserved, Stamp, Stamped, TimerKind
+from watchdog.core.events import Event, NetworkObserved, Stamp, Stamped
 from watchdog.core.identity import BootId, Seq
 from watchdog.core.rules import RuleId
 from watchdog.core.state import EMPTY, Phase
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerKind
 
 STAMP = Stamp(seq=Seq(1), wall_usec=Usec(1), boot=BootId("b"), uptime_usec=Usec(1))
 EVENTS = typing.get_args(Event)

@@ -22,9 +22,10 @@ from watchdog.core.decisions import (
     StopGateway,
 )
 from watchdog.core.endings import EndingClass
-from watchdog.core.events import Failure, TimerKind
+from watchdog.core.events import Failure
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Hold, Phase
+from watchdog.core.timer import TimerKind
 
 
 def test_the_first_look_starts_the_gateway(play: Any) -> None:

@@ -15,12 +15,13 @@ from watchdog.core.decisions import (
     StartGateway,
     StartWithheld,
 )
-from watchdog.core.events import Failure, TimerKind
+from watchdog.core.events import Failure
 from watchdog.core.policy import BackoffPolicy, BudgetPolicy, OnExhausted, SpiralPolicy, Window
 from watchdog.core.restart import backoff_usec
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
+from watchdog.core.timer import TimerKind
 
 ONE_AN_HOUR = BudgetPolicy(windows=(Window(starts=1, per_usec=HOUR),))
 SLOW = BudgetPolicy(windows=ONE_AN_HOUR.windows, on_exhausted=OnExhausted.SLOW)

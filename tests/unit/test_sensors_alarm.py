@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from watchdog.core.events import TimerId, TimerKind
 from watchdog.core.timeline import DAY, HOUR
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.sensors.alarm import AlarmClock
 
 BOUND_S = 20
@@ -153,3 +153,22 @@ def test_the_scheduler_is_quiet_without_touching_the_root_logger() -> None:
     assert not logging.getLogger("apscheduler.scheduler").isEnabledFor(logging.INFO)
     assert not logging.getLogger("apscheduler.executors.default").isEnabledFor(logging.INFO)
     assert (logging.root.level, list(logging.root.handlers)) == before
+
+
+def test_an_alarm_set_again_while_it_rings_goes_off_again() -> None:
+    """Set again before it rings, an alarm rings once; from then on twice, however few turns of the loop lie between."""
+
+    async def run(turns: int) -> int:
+        rung: list[TimerId] = []
+        clock = AlarmClock(rung.append)
+        clock.start()
+        clock.set(timer("a"), 0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        clock.set(timer("a"), 0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        clock.stop()
+        return len(rung)
+
+    assert [asyncio.run(run(turns)) for turns in range(6)] == [1, 2, 2, 2, 2, 2]

@@ -20,11 +20,12 @@ from watchdog.control.wire import (
 from watchdog.core.budget import PLAIN_ACCOUNTS, SELF_RESTART_ACCOUNTS, next_free_usec, used
 from watchdog.core.decisions import Charge
 from watchdog.core.endings import ExitRecord, classify
-from watchdog.core.events import TEXT_MAX, TimerKind
+from watchdog.core.events import TEXT_MAX
 from watchdog.core.identity import FOREIGN_LIFE, GatewayName
 from watchdog.core.policy import GatewayPolicy, Window
 from watchdog.core.state import GatewayState, Hold, Incident, IncidentPhase, Phase, State
 from watchdog.core.timeline import HOUR, Usec, duration_text
+from watchdog.core.timer import TimerKind
 
 STRIP_USEC = 2 * HOUR
 

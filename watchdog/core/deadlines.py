@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from watchdog.core import escalation, incident, restart
 from watchdog.core.decisions import KillGateway, ProbationPassed, Severity
-from watchdog.core.events import TimerId, TimerKind
 from watchdog.core.hold import HoldMove
 from watchdog.core.identity import GatewayName
 from watchdog.core.incident import Finding, Matter
@@ -15,6 +14,7 @@ from watchdog.core.machines import move_hold
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, Hold, Phase
 from watchdog.core.timeline import SECOND, duration_text
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 KILL_DEADLINE_USEC = 10 * SECOND

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.endings import EndingClass
-from watchdog.core.events import TimerId
 from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, RequestId
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId
 
 
 class Charge(Enum):

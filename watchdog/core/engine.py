@@ -19,18 +19,21 @@ Invariant: `step` is a pure function; equal inputs give equal outputs, byte for 
 from dataclasses import replace
 from typing import assert_never
 
-from watchdog.core import deadlines, escalation, host, incident, lifecycle, refusal, requests, restart
+from watchdog.core import deadlines, escalation, host, incident, lifecycle, ownership, refusal, requests, restart
 from watchdog.core.clock import advance
 from watchdog.core.events import (
     ActionFailed,
     ActionRequested,
     ActionSucceeded,
+    BreakGlassUsed,
     ClockStepped,
     EnforcementObserved,
     EvidenceCollected,
+    ForeignJobSeen,
     GatewayObserved,
     GatewayReady,
     HostShutdownBegan,
+    HostShutdownCancelled,
     JournalDamageFound,
     JournalFailed,
     JournalGapFound,
@@ -39,6 +42,7 @@ from watchdog.core.events import (
     MainProcessExited,
     MainProcessStarted,
     NetworkObserved,
+    OwnershipObserved,
     PageDelivered,
     PageFailed,
     PolicyLoaded,
@@ -46,16 +50,24 @@ from watchdog.core.events import (
     Stamped,
     SupervisorStarted,
     SupervisorStopping,
+    SystemdObserved,
     TimerFired,
-    TimerId,
-    TimerKind,
 )
 from watchdog.core.identity import GatewayName, IncidentId
 from watchdog.core.state import IncidentPhase, State
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step, Turn
 
 GatewayEvent = (
-    EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited | ActionFailed
+    EnforcementObserved
+    | GatewayObserved
+    | MainProcessStarted
+    | GatewayReady
+    | MainProcessExited
+    | ForeignJobSeen
+    | OwnershipObserved
+    | BreakGlassUsed
+    | ActionFailed
 )
 
 
@@ -85,6 +97,10 @@ def _dispatch(turn: Turn, stamped: Stamped) -> None:
             host.on_policy_rejected(turn, event)
         case HostShutdownBegan():
             turn.state = replace(turn.state, host_going_down=True)
+        case HostShutdownCancelled():
+            lifecycle.on_shutdown_called_off(turn)
+        case SystemdObserved() as event:
+            ownership.on_systemd_observed(turn, event)
         case ClockStepped() as event:
             host.on_clock_stepped(turn, event)
         case NetworkObserved() as event:
@@ -129,6 +145,12 @@ def _dispatch_gateway(turn: Turn, event: GatewayEvent) -> None:
             lifecycle.on_ready(turn, event)
         case MainProcessExited():
             lifecycle.on_exited(turn, event)
+        case ForeignJobSeen():
+            ownership.on_foreign_job(turn, event)
+        case OwnershipObserved():
+            ownership.on_ownership_observed(turn, event)
+        case BreakGlassUsed():
+            ownership.on_break_glass_used(turn, event)
         case ActionFailed():
             lifecycle.on_action_failed(turn, event)
         case _ as unreachable:

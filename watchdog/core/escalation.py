@@ -14,11 +14,12 @@ Invariant: no critical page leaves the outbox undelivered while any channel has 
 from dataclasses import replace
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
-from watchdog.core.events import PageDelivered, PageFailed, TimerId, TimerKind
+from watchdog.core.events import PageDelivered, PageFailed
 from watchdog.core.identity import NOBODY, GatewayName, IncidentId, PageId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, IncidentPhase, PageMark, PendingPage
 from watchdog.core.timeline import HOUR, duration_text
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 OUTBOX_MAX = 256

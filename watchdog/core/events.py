@@ -13,7 +13,9 @@ from watchdog.core.endings import ExitRecord
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.policy import Policy
+from watchdog.core.rival import JobKind, Rival
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId
 
 TEXT_MAX = 200
 """Longest text, in characters, that anything from the supervised side may occupy."""
@@ -64,27 +66,6 @@ class Failure(Enum):
     JOURNAL = "journal"
 
 
-class TimerKind(Enum):
-    """The alarms the core may ask for; one of each kind per subject."""
-
-    START_DUE = "start-due"
-    START_DEADLINE = "start-deadline"
-    STOP_DEADLINE = "stop-deadline"
-    STABLE = "stable"
-    UNOWNED = "unowned"
-    ESCALATE = "escalate"
-    ACKNOWLEDGEMENT_END = "acknowledgement-end"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerId:
-    """`subject` is a gateway name or an incident id."""
-
-    kind: TimerKind
-    subject: str
-
-
 # -- gatedog itself and its host -----------------------------------------------------------------------------------
 
 
@@ -123,6 +104,21 @@ class HostShutdownBegan:
     """The host goes down: endings from here to the next boot are asked."""
 
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostShutdownCancelled:
+    """The shutdown that was announced does not happen."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemdObserved:
+    """Whether the service manager answers. Said only after it has been silent for long enough to matter."""
+
+    reachable: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +238,34 @@ class MainProcessExited:
     exit: ExitRecord
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignJobSeen:
+    """The service manager took on a job for the gateway's unit that gatedog did not ask for."""
+
+    gateway: GatewayName
+    job: JobKind
+    job_id: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnershipObserved:
+    """Who else could start or end the gateway, sorted by kind and subject; empty: nobody."""
+
+    gateway: GatewayName
+    rivals: tuple[Rival, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassUsed:
+    """Root went past gatedog with `gatedog break-glass` at `wall_usec`. `who` is what the record says, one line."""
+
+    gateway: GatewayName
+    verb: str
+    who: str
+    wall_usec: Usec
+
+
 # -- people, agents, and answers to our own actions ----------------------------------------------------------------
 
 
@@ -320,6 +344,8 @@ Event = (
     | PolicyLoaded
     | PolicyRejected
     | HostShutdownBegan
+    | HostShutdownCancelled
+    | SystemdObserved
     | ClockStepped
     | NetworkObserved
     | LimitReached
@@ -332,6 +358,9 @@ Event = (
     | MainProcessStarted
     | GatewayReady
     | MainProcessExited
+    | ForeignJobSeen
+    | OwnershipObserved
+    | BreakGlassUsed
     | ActionRequested
     | ActionSucceeded
     | ActionFailed
@@ -341,7 +370,7 @@ Event = (
     | TimerFired
 )
 
-OBSERVATIONS = (NetworkObserved, EnforcementObserved, GatewayObserved)
+OBSERVATIONS = (NetworkObserved, SystemdObserved, EnforcementObserved, GatewayObserved, OwnershipObserved)
 """Level-triggered events: one that changes nothing is folded, not stored (journal/)."""
 
 

@@ -19,8 +19,6 @@ from watchdog.core.events import (
     NetworkObserved,
     PolicyLoaded,
     PolicyRejected,
-    TimerId,
-    TimerKind,
 )
 from watchdog.core.identity import NOBODY
 from watchdog.core.incident import Finding, Matter
@@ -29,6 +27,7 @@ from watchdog.core.phase import PhaseMove
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, Hold, Phase
 from watchdog.core.timeline import HOUR, duration_text
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 CLOCK_STEP_MAX_USEC = HOUR

@@ -31,12 +31,12 @@ from watchdog.core.decisions import (
     PageUpdate,
     Severity,
 )
-from watchdog.core.events import TimerId, TimerKind
 from watchdog.core.identity import GatewayName, IncidentId, LifeId, Seq, incident_id
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, IncidentPhase
 from watchdog.core.tables import Machine, Moved
 from watchdog.core.timeline import DAY, HOUR, Usec
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 RESOLVED_KEPT = 64
@@ -58,6 +58,9 @@ class Matter(Enum):
     CLOCK = "clock"
     JOURNAL = "journal"
     MEMORY = "memory"
+    OWNER = "owner"
+    BREAK_GLASS = "break-glass"
+    SYSTEMD = "systemd"
 
 
 class IncidentMove(Enum):

@@ -29,10 +29,8 @@ from watchdog.core.events import (
     GatewayReady,
     MainProcessExited,
     MainProcessStarted,
-    TimerId,
-    TimerKind,
 )
-from watchdog.core.identity import FOREIGN_LIFE, GatewayName, LifeId, ProcessRef
+from watchdog.core.identity import FOREIGN_LIFE, NOBODY, GatewayName, LifeId, ProcessRef
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.machines import move_phase
 from watchdog.core.orders import charge_life, order_start
@@ -40,6 +38,7 @@ from watchdog.core.phase import PhaseMove, is_modelled
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 UNOWNED_USEC = MINUTE
@@ -175,6 +174,24 @@ def close_shut_down_lives(turn: Turn) -> None:
     for gateway in turn.state.gateways:
         if gateway.life is not None and _is_of_earlier_boot(turn, gateway.life):
             end(turn, gateway.name, ExitRecord(host_lost=True), follow=False)
+
+
+def on_shutdown_called_off(turn: Turn) -> None:
+    """The host stays up after all: what its shutdown ended, and is wanted, is started again."""
+    if not turn.state.host_going_down:
+        _nothing(turn, NOBODY, "no shutdown was under way")
+        return
+    turn.state = replace(turn.state, host_going_down=False)
+    for gateway in turn.state.gateways:
+        if not turn.knows(gateway.name) or gateway.phase is not Phase.STOPPED or not gateway.wanted_up:
+            continue
+        if gateway.start_life is not None or gateway.seen_boot != turn.stamp.boot:
+            continue  # a start may have been under way when gatedog last died: the look decides that
+        if gateway.hold is Hold.HELD:
+            turn.put(move_phase(turn, gateway, PhaseMove.HOLD))
+            continue
+        because = "the shutdown that ended it was called off"
+        order_start(turn, gateway.name, Charge.AUTOMATIC, RuleId.SHUTDOWN_CALLED_OFF, because)
 
 
 def on_exited(turn: Turn, event: MainProcessExited) -> None:

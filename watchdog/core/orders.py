@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from watchdog.core import budget, safemode
 from watchdog.core.decisions import Charge, StartCharged, StartGateway, StopGateway
-from watchdog.core.events import TimerId, TimerKind
 from watchdog.core.identity import GatewayName, LifeId, RequestId
 from watchdog.core.machines import move_phase
 from watchdog.core.phase import PhaseMove
 from watchdog.core.rules import RuleId
 from watchdog.core.state import LedgerEntry
 from watchdog.core.timeline import SECOND
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 START_DEADLINE_USEC = 60 * SECOND

@@ -13,12 +13,13 @@ from dataclasses import replace
 from watchdog.core import escalation, incident
 from watchdog.core.asks import Ask, command_of
 from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome, Severity
-from watchdog.core.events import TimerId, TimerKind, Verb
+from watchdog.core.events import Verb
 from watchdog.core.identity import NOBODY
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, IncidentPhase, Refusal
 from watchdog.core.timeline import HOUR
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 REFUSALS_QUIET_USEC = 4 * HOUR

@@ -23,7 +23,7 @@ from watchdog.core.decisions import (
     OriginKind,
     Severity,
 )
-from watchdog.core.events import ActionRequested, TimerId, TimerKind, Verb
+from watchdog.core.events import ActionRequested, Verb
 from watchdog.core.hold import HoldMove
 from watchdog.core.identity import request_id
 from watchdog.core.incident import Matter
@@ -34,6 +34,7 @@ from watchdog.core.phase import PhaseMove
 from watchdog.core.refusal import refuse
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Hold, Incident, IncidentPhase, Phase
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 _HUMAN = frozenset({OriginKind.HUMAN})

@@ -26,7 +26,6 @@ from enum import Enum
 from watchdog.core import budget, incident, safemode, spiral
 from watchdog.core.decisions import Charge, HoldPlaced, OriginKind, Severity, SlowEntered, StartWithheld
 from watchdog.core.endings import EndingClass, ExitRecord, Sender, classify, ending_text, fingerprint
-from watchdog.core.events import TimerId, TimerKind
 from watchdog.core.hold import HoldMove
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.incident import Finding, Matter
@@ -38,6 +37,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.spiral import SpiralFinding
 from watchdog.core.state import ChainLink, GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE, duration_text
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 _NO_PROCESS = ProcessRef(pid=0, start_ticks=0, boot=BootId(""))

@@ -25,6 +25,7 @@ class RuleId(Enum):
     STOP_TIMEOUT = "lifecycle.stop-timeout"
     STOPPED_ON_REQUEST = "lifecycle.stopped-on-request"
     HOST_GOING_DOWN = "lifecycle.host-going-down"
+    SHUTDOWN_CALLED_OFF = "lifecycle.shutdown-called-off"
     START_UNANSWERED = "lifecycle.start-unanswered"
     START_FAILED = "lifecycle.start-failed"
     STOP_FAILED = "lifecycle.stop-failed"
@@ -65,6 +66,12 @@ class RuleId(Enum):
     SPIRAL_CADENCE = "spiral.cadence"
     SPIRAL_NEVER_READY = "spiral.never-ready"
     SPIRAL_FAST = "spiral.fast-so-held"
+    # ownership
+    FOREIGN_JOB = "ownership.foreign-job"
+    FOREIGN_JOBS = "ownership.foreign-jobs"
+    RIVAL_FOUND = "ownership.rival-found"
+    BREAK_GLASS = "ownership.break-glass"
+    SYSTEMD_UNREACHABLE = "ownership.systemd-unreachable"
     # origin
     ORIGIN_DEAD_PEER = "origin.dead-peer"
     ORIGIN_OTHER_WRITER = "origin.other-writer"

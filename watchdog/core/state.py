@@ -11,11 +11,13 @@ from enum import Enum
 
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
-from watchdog.core.events import TimerId, Verb
+from watchdog.core.events import Verb
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, RequestId, Seq
 from watchdog.core.policy import Policy
+from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId
 
 
 class Phase(Enum):
@@ -144,6 +146,12 @@ class GatewayState:
     advisory_because: str = ""
     safe_start_boot: BootId = BootId("")
     """The last boot in which safe mode's one automatic start was ordered (core/safemode.py)."""
+    rivals: tuple[Rival, ...] = ()
+    """Who else could start or end it, by the last look (core/ownership.py)."""
+    foreign_jobs: tuple[Usec, ...] = ()
+    """When the service manager took on jobs that were not gatedog's; the last few."""
+    break_glass_wall_usec: Usec = Usec(0)
+    """The newest use of break-glass on record, by its own clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,8 @@ class State:
     """The first main process of any gateway in this boot: a human's terminal has an ancestor older than this."""
     has_network: bool = True
     host_going_down: bool = False
+    systemd_unreachable: str = ""
+    """Why the service manager cannot be spoken to; empty while it can."""
 
 
 EMPTY = State()

@@ -9,13 +9,14 @@ step, and nothing outside core/ sees one.
 from dataclasses import dataclass, replace
 
 from watchdog.core.decisions import CancelTimer, Decision, SetTimer
-from watchdog.core.events import Stamp, TimerId
+from watchdog.core.events import Stamp
 from watchdog.core.identity import ActionId, GatewayName, action_id
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, State, Timer
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,11 @@ from watchdog.core.decisions import (
     StopGateway,
 )
 from watchdog.core.engine import step
-from watchdog.core.events import PolicyLoaded, Stamped, TimerKind
+from watchdog.core.events import PolicyLoaded, Stamped
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.policy import Policy
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerKind
 from watchdog.journal.reader import JournalReader
 from watchdog.replay.verification import beginning
 

@@ -34,8 +34,6 @@ from watchdog.core.events import (
     PolicyLoaded,
     Starter,
     SupervisorStarted,
-    TimerId,
-    TimerKind,
     Verb,
 )
 from watchdog.core.identity import FOREIGN_LIFE, ActionId, GatewayName, LifeId, ProcessRef
@@ -44,6 +42,7 @@ from watchdog.core.policy import BackoffPolicy, CommandPolicy, EscalationPolicy,
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.replay.recording import Moment, Recording, read_recording
 from watchdog.replay.world import World
 

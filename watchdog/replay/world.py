@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from watchdog.core.decisions import Decision
 from watchdog.core.engine import step
-from watchdog.core.events import Event, Stamp, Stamped, TimerFired, TimerId
+from watchdog.core.events import Event, Stamp, Stamped, TimerFired
 from watchdog.core.identity import BootId, Seq
 from watchdog.core.state import EMPTY, GatewayState, State
 from watchdog.core.timeline import Usec
+from watchdog.core.timer import TimerId
 
 EPOCH_USEC = 1_742_947_200_000_000
 """26 March 2025, 00:00 UTC: an arbitrary wall clock for histories that carry none."""

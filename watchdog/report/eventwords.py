@@ -11,13 +11,16 @@ from watchdog.core.events import (
     ActionFailed,
     ActionRequested,
     ActionSucceeded,
+    BreakGlassUsed,
     ClockStepped,
     EnforcementObserved,
     Event,
     EvidenceCollected,
+    ForeignJobSeen,
     GatewayObserved,
     GatewayReady,
     HostShutdownBegan,
+    HostShutdownCancelled,
     JournalDamageFound,
     JournalFailed,
     JournalGapFound,
@@ -26,6 +29,7 @@ from watchdog.core.events import (
     MainProcessExited,
     MainProcessStarted,
     NetworkObserved,
+    OwnershipObserved,
     PageDelivered,
     PageFailed,
     PolicyLoaded,
@@ -33,12 +37,12 @@ from watchdog.core.events import (
     Starter,
     SupervisorStarted,
     SupervisorStopping,
+    SystemdObserved,
     TimerFired,
-    TimerId,
-    TimerKind,
 )
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.timeline import duration_text
+from watchdog.core.timer import TimerId, TimerKind
 from watchdog.report.escape import TEXT_MAX, agent_says, visible
 
 AboutJournal = JournalFailed | JournalGapFound | JournalDamageFound | JournalRenewed
@@ -48,6 +52,8 @@ AboutGatedog = (
     | PolicyLoaded
     | PolicyRejected
     | HostShutdownBegan
+    | HostShutdownCancelled
+    | SystemdObserved
     | ClockStepped
     | NetworkObserved
     | LimitReached
@@ -56,6 +62,7 @@ AboutGatedog = (
     | JournalDamageFound
     | JournalRenewed
 )
+AboutOwner = ForeignJobSeen | OwnershipObserved | BreakGlassUsed
 AboutGateway = EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited
 
 
@@ -81,6 +88,8 @@ def event_text(event: Event) -> str:
             EnforcementObserved() | GatewayObserved() | MainProcessStarted() | GatewayReady() | MainProcessExited()
         ) as found:
             said = _about_gateway(found)
+        case (ForeignJobSeen() | OwnershipObserved() | BreakGlassUsed()) as found:
+            said = _about_owner(found)
         case _ as found:
             said = _about_gatedog(found)
     return visible(said)
@@ -132,6 +141,22 @@ def _about_gateway(event: AboutGateway) -> str:
             assert_never(unreachable)
 
 
+def _about_owner(event: AboutOwner) -> str:
+    name = event.gateway
+    match event:
+        case ForeignJobSeen():
+            return f"{name}: systemd took on {event.job.value} job {event.job_id}, not gatedog's{_tail(event.detail)}"
+        case OwnershipObserved(rivals=()):
+            return f"{name}: nobody else owns it"
+        case OwnershipObserved():
+            found = "; ".join(f"{rival.kind.value} {rival.subject}" for rival in event.rivals)
+            return f"{name}: somebody else may own it{_tail(found)}"
+        case BreakGlassUsed():
+            return f"{name}: break-glass {event.verb} was used by {visible(event.who, TEXT_MAX)}"
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
 def _about_gatedog(event: AboutGatedog) -> str:
     match event:
         case SupervisorStarted():
@@ -145,6 +170,10 @@ def _about_gatedog(event: AboutGatedog) -> str:
             said = f"a policy was refused: {len(event.problems)} problem(s){_tail('; '.join(event.problems))}"
         case HostShutdownBegan():
             said = f"the host began to go down{_tail(event.reason)}"
+        case HostShutdownCancelled():
+            said = f"the host stays up after all{_tail(event.reason)}"
+        case SystemdObserved():
+            said = f"systemd {'answers' if event.reachable else 'does not answer'}{_tail(event.detail)}"
         case ClockStepped():
             direction = "forward" if event.delta_usec >= 0 else "back"
             said = f"the wall clock was moved {direction} by {duration_text(abs(event.delta_usec))}"

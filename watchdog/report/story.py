@@ -30,7 +30,6 @@ from watchdog.core.events import (
     EnforcementObserved,
     Event,
     EvidenceCollected,
-    HostShutdownBegan,
     JournalDamageFound,
     JournalFailed,
     JournalGapFound,
@@ -46,9 +45,9 @@ from watchdog.core.events import (
     SupervisorStarted,
     SupervisorStopping,
     TimerFired,
-    TimerKind,
 )
 from watchdog.core.identity import IncidentId
+from watchdog.core.timer import TimerKind
 from watchdog.journal.reader import Record
 from watchdog.report.decisionwords import decision_text
 from watchdog.report.escape import visible
@@ -180,7 +179,7 @@ def _room(event: Event) -> str:
             return "policyfile"
         case TimerFired() | ClockStepped() | NetworkObserved():
             return "sensors"
-        case SupervisorStarted() | SupervisorStopping() | HostShutdownBegan() | LimitReached() | EnforcementObserved():
+        case SupervisorStarted() | SupervisorStopping() | LimitReached() | EnforcementObserved():
             return "daemon"
         case JournalFailed() | JournalGapFound() | JournalDamageFound() | JournalRenewed():
             return "journal"

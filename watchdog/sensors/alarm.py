@@ -13,6 +13,7 @@ restart delays live in the core alone.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,8 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from watchdog.core.events import TimerId
 from watchdog.core.timeline import DAY
+from watchdog.core.timer import TimerId
 
 DELAY_USEC_MAX = 3650 * DAY
 """Farther alarms are set to this: datetime ends in the year 9999, and `rearm` sets them right long before."""
@@ -37,8 +38,9 @@ class AlarmClock:
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
-            # No grace: an alarm that is late, however much, still goes off; several missed ones go off once.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # No grace: an alarm that is late, however much, still goes off; several missed ones go off once. Any number
+            # of instances: with one, an alarm set again while its last ring was on the way was dropped for good.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": sys.maxsize},
         )
 
     def start(self) -> None:

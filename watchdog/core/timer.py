@@ -1,0 +1,29 @@
+"""The alarms the core may ask for.
+
+Invariant: one alarm of each kind per subject, so setting one again moves it. Deliberately not here: the clock that
+rings (sensors/alarm.py).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TimerKind(Enum):
+    """The alarms the core may ask for; one of each kind per subject."""
+
+    START_DUE = "start-due"
+    START_DEADLINE = "start-deadline"
+    STOP_DEADLINE = "stop-deadline"
+    STABLE = "stable"
+    UNOWNED = "unowned"
+    ESCALATE = "escalate"
+    ACKNOWLEDGEMENT_END = "acknowledgement-end"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerId:
+    """`subject` is a gateway name or an incident id."""
+
+    kind: TimerKind
+    subject: str
