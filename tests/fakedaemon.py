@@ -93,6 +93,7 @@ class FakeDaemon:
             "chain": 0,
             "refused": None,
             "enforcement": "unknown",
+            "rivals": [],
             "strip": [],
             **changes,
         }

@@ -22,6 +22,7 @@ from watchdog.core.identity import (
     Seq,
 )
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
+from watchdog.core.rival import Rival, RivalKind
 from watchdog.core.rules import RuleId
 from watchdog.core.state import (
     ChainLink,
@@ -227,6 +228,14 @@ def test_refusals_and_enforcement_are_shown() -> None:
     }
     assert one["enforcement"] == "advisory (same uid)"
     assert shown(replace(UP, enforcing=True))["enforcement"] == "enforcing"
+
+
+def test_rivals_are_shown() -> None:
+    """Status names who else could start or end the gateway, with the evidence."""
+    rival = Rival(kind=RivalKind.PORT, subject="127.0.0.1:18789", detail="pid 7 in cron.service")
+    one = shown(replace(UP, rivals=(rival,)))
+
+    assert one["rivals"] == ["port: 127.0.0.1:18789 (pid 7 in cron.service)"]
 
 
 def test_the_strip_holds_two_hours_of_starts_and_exits_in_order() -> None:

@@ -72,6 +72,7 @@ READY = GatewayStatus(
     chain=0,
     refused=None,
     enforcement="unknown",
+    rivals=[],
     strip=[],
 )
 
@@ -211,6 +212,7 @@ FOREIGN = replace(
     ready=True,
     since_wall_usec=NOW - MINUTE,
     since_usec_ago=MINUTE,
+    rivals=["other-unit: gw-copy.service (starts the same program, as uid 1001)"],
 )
 
 FOREIGN_INCIDENT = replace(

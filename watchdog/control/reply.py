@@ -157,6 +157,7 @@ def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> Gat
         chain=len(gateway.chain),
         refused=_refused(gateway),
         enforcement=_enforcement(gateway),
+        rivals=[rival.text() for rival in gateway.rivals],
         strip=_strip(gateway, facts.now_usec),
     )
 

@@ -76,6 +76,7 @@ class GatewayStatus:
     chain: int
     refused: RefusalStatus | None
     enforcement: str
+    rivals: list[str]
     strip: list[StripMark]
 
 

@@ -21,7 +21,6 @@ from watchdog.core.identity import NOBODY, GatewayName, request_id
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.machines import move_phase
 from watchdog.core.phase import PhaseMove
-from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Phase
 from watchdog.core.timer import TimerId, TimerKind
@@ -60,11 +59,11 @@ def on_ownership_observed(turn: Turn, event: OwnershipObserved) -> None:
         because = "nobody else owns it any more"
         incident.resolve_matter(turn, event.gateway, Matter.OWNER, rule=RuleId.RIVAL_FOUND, because=because)
     elif not fresh:
-        because = "fewer than before: " + "; ".join(_words(rival) for rival in event.rivals)
+        because = "fewer than before: " + "; ".join(rival.text() for rival in event.rivals)
         turn.decide(NothingDone(gateway=event.gateway, rule=RuleId.RIVAL_FOUND, because=because))
     else:
-        because = "; ".join(_words(rival) for rival in fresh)
-        _tell(turn, event.gateway, RuleId.RIVAL_FOUND, f"NOT GATEDOG'S ALONE - {_words(fresh[0])}", because)
+        because = "; ".join(rival.text() for rival in fresh)
+        _tell(turn, event.gateway, RuleId.RIVAL_FOUND, f"NOT GATEDOG'S ALONE - {fresh[0].text()}", because)
 
 
 def on_break_glass_used(turn: Turn, event: BreakGlassUsed) -> None:
@@ -146,10 +145,6 @@ def _tell(turn: Turn, name: GatewayName, rule: RuleId, title: str, because: str)
             tell_anyway=rule is RuleId.RIVAL_FOUND,
         ),
     )
-
-
-def _words(rival: Rival) -> str:
-    return f"{rival.kind.value}: {rival.subject}{_tail(rival.detail)}"
 
 
 def _tail(detail: str) -> str:

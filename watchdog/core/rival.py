@@ -41,3 +41,7 @@ class Rival:
     kind: RivalKind
     subject: str
     detail: str
+
+    def text(self) -> str:
+        """Say it in a line."""
+        return f"{self.kind.value}: {self.subject}" + (f" ({self.detail})" if self.detail else "")

@@ -116,6 +116,8 @@ def _draw_gateway(page: Page, gateway: Object, reply: Object, standing: Standing
     _draw_refused(page, gateway)
     if well and gateway["enforcement"].startswith("advisory"):
         page.row("rules", visible(gateway["enforcement"]), hue=Hue.WARN)
+    for rival in gateway["rivals"]:
+        page.row("rival", visible(rival), hue=Hue.WARN)
 
 
 def _draw_well_in_one_line(page: Page, gateway: Object) -> None:
