@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from people import somebody_asks
 from programs import FAST, HEALTHY, NATURES, Program
+from virtualtime import Scope
 
 from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.events import ForeignJobSeen, HostShutdownBegan, HostShutdownCancelled, SystemdObserved
+from watchdog.core.rival import JobKind
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ class Faults:
             (self._alarms_get_lost, 4),
             (self._somebody_starts_it, 5),
             (self._somebody_kills_it, 5),
+            (self._second_manager_works, 5),
+            (self._systemd_is_silent, 2),
+            (self._shutdown_is_called_off, 2),
         )
 
     def begin(self) -> None:
@@ -103,6 +109,31 @@ class Faults:
         self._note(f"somebody kills {program.name}")
         if program.process is not None:
             program.end(program.process, ExitRecord(signal="SIGTERM", by=self._chance.choice(tuple(Sender))))
+
+    def _second_manager_works(self) -> None:
+        program = self._program()
+        self._note(f"a second manager restarts {program.name}")
+        job = self._chance.choice(tuple(JobKind))
+        self._world.tell(ForeignJobSeen(gateway=program.name, job=job, job_id=self._chance.randint(1, 9999)))
+        if program.process is not None:
+            program.end(program.process, ExitRecord(signal="SIGTERM", by=Sender.SECOND_MANAGER))
+        if self._chance.random() < 0.7:
+            program.foreign_start()
+
+    def _systemd_is_silent(self) -> None:
+        self._note("systemd is silent")
+        self._world.tell(SystemdObserved(reachable=False, detail="no answer"))
+        answers = SystemdObserved(reachable=True)
+        self._world.time.after(self._chance.randint(SECOND, HOUR), lambda: self._world.tell(answers), Scope.HOST)
+
+    def _shutdown_is_called_off(self) -> None:
+        self._note("a shutdown is announced, and called off")
+        self._world.tell(HostShutdownBegan(reason="simulated"))
+        for program in self._world.programs.values():
+            if program.process is not None and self._chance.random() < 0.5:
+                program.end(program.process, ExitRecord(signal="SIGTERM", by=Sender.HOST))
+        off = HostShutdownCancelled(reason="simulated")
+        self._world.time.after(self._chance.randint(SECOND, 8 * MINUTE), lambda: self._world.tell(off), Scope.HOST)
 
     def _somebody_asks(self) -> None:
         self._world.ask(somebody_asks(self._chance, self._program().name, self._world.time.boot))

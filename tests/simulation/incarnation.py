@@ -31,7 +31,6 @@ from watchdog.core.decisions import (
 from watchdog.core.events import (
     Event,
     EvidenceCollected,
-    HostShutdownBegan,
     LimitReached,
     NetworkObserved,
     PolicyLoaded,
@@ -155,9 +154,9 @@ class Incarnation:
         self.inbox._put(Arrival(asked.event, answer))  # type: ignore[arg-type]  a future needs a running loop
         self._wake()
 
-    def host_goes_down(self) -> None:
-        """Hear of the host's shutdown."""
-        self._report(HostShutdownBegan(reason="simulated"))
+    def hear(self, event: Event) -> None:
+        """Hear of something that no backend of the simulation sees."""
+        self._report(event)
 
     def _report(self, event: Event) -> None:
         self.inbox.put(event)
@@ -209,6 +208,9 @@ class Incarnation:
                 self._collect_soon(decision)
             case _:
                 pass
+
+    def foresee(self, decisions: tuple[Decision, ...]) -> None:
+        """Make nothing ready: a start takes no time here."""
 
     def settle(self, state: State) -> None:
         """Offer the outbox."""

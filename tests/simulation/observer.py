@@ -21,6 +21,7 @@ from watchdog.core.decisions import (
     Decision,
     HoldPlaced,
     HoldReleased,
+    IncidentResolved,
     KillGateway,
     Outcome,
     PageUpdate,
@@ -286,6 +287,11 @@ class Observer:
             at >= since_usec and message.gateway == name and message.severity is Severity.CRITICAL
             for at, message in self.rings
         )
+
+    def was_closed_by_people(self, name: GatewayName, since_usec: int) -> bool:
+        """Say whether a person closed the story of its restarts since then: whoever did knows how it stands."""
+        closed = [each for each in self._of(IncidentResolved, name) if each.decision.rule is RuleId.INCIDENT_CLOSED]
+        return any(each.at_usec >= since_usec for each in closed)
 
     def was_held_by_people(self, name: GatewayName) -> bool:
         """Say whether the hold in force is a person's own."""

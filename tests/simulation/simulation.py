@@ -22,6 +22,7 @@ from programs import Program
 from virtualtime import Scope, VirtualTime
 
 from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.events import Event, HostShutdownBegan
 from watchdog.core.identity import GatewayName
 from watchdog.core.policy import (
     BackoffPolicy,
@@ -148,7 +149,7 @@ class Simulation:
             return
         self.observer.note(f"the host goes down, {'announced' if announced else 'unannounced'}")
         if announced and self.daemon is not None:
-            self.daemon.host_goes_down()
+            self.daemon.hear(HostShutdownBegan(reason="simulated"))
             self.time.after(5 * SECOND, lambda: self._go_down(down_usec, clock_lost=clock_lost))
         else:
             self._go_down(down_usec, clock_lost=clock_lost)
@@ -170,6 +171,11 @@ class Simulation:
         self.time.reboot(clock_lost=clock_lost)
         self._start_again()
 
+    def tell(self, event: Event) -> None:
+        """Let the daemon hear of something; without one nobody does."""
+        if self.daemon is not None:
+            self.daemon.hear(event)
+
     def ask(self, asked: Asked) -> None:
         """Let somebody ask; without a daemon there is nobody to hear it."""
         if self.daemon is not None:
@@ -189,7 +195,9 @@ class Simulation:
             process = program.process
             serves = process is not None and process.alive and process.serves
             accounted = serves or observer.was_stopped_by_people(name) or observer.was_held_by_people(name)
-            told = observer.is_held(name) and observer.was_paged(name, observer.down_since_usec(name))
+            since = observer.down_since_usec(name)
+            knows = observer.was_paged(name, since) or observer.was_closed_by_people(name, since)
+            told = observer.is_held(name) and knows
             observer.demand(that=accounted or told, otherwise=f"{name} is down, and that is not as it should be")
         missing = observer.missing_pages(self.time.now_usec - WAITING_USEC_MAX)
         observer.demand(that=not missing, otherwise=f"pages were lost: {missing}")

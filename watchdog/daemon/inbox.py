@@ -10,16 +10,28 @@ from dataclasses import dataclass
 
 from watchdog.core.decisions import AnswerRequest
 from watchdog.core.events import (
+    BreakGlassUsed,
     Event,
     GatewayObserved,
     GatewayReady,
+    HostShutdownBegan,
+    HostShutdownCancelled,
     LimitReached,
     MainProcessExited,
     MainProcessStarted,
 )
 
 WAITING_MAX = 1_024
-_FIRST = (MainProcessExited, MainProcessStarted, GatewayObserved, GatewayReady)
+_FIRST = (
+    MainProcessExited,
+    MainProcessStarted,
+    GatewayObserved,
+    GatewayReady,
+    # What makes an ending an asked one must not be overtaken by that ending.
+    HostShutdownBegan,
+    HostShutdownCancelled,
+    BreakGlassUsed,
+)
 
 
 @dataclass(slots=True)
