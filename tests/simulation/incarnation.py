@@ -209,9 +209,6 @@ class Incarnation:
             case _:
                 pass
 
-    def foresee(self, decisions: tuple[Decision, ...]) -> None:
-        """Make nothing ready: a start takes no time here."""
-
     def settle(self, state: State) -> None:
         """Offer the outbox."""
         if state.outbox != self._offered:

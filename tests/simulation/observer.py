@@ -94,6 +94,8 @@ class Observer:
         self.rings: list[tuple[int, Message]] = []
         self.given_up: set[tuple[PageId, str]] = set()
         self.evidence: set[IncidentId] = set()
+        self.memories: list[int] = []
+        """The last record that each daemon so far has read."""
         self._forgotten: set[str] = set()
         """Keys of pages that rang and of which the journal knows nothing: their numbers are given out again."""
         self.trace: deque[str] = deque(maxlen=TRACE_MAX)
@@ -185,6 +187,7 @@ class Observer:
 
     def remembered(self, records: Sequence[Record], last_seq: int) -> None:
         """A new daemon has read the journal: what is not in it is forgotten, and nothing but that."""
+        self.memories.append(last_seq)
         for each in self.heard:
             if each.seq > last_seq:
                 what = f"[{each.seq}] {type(each.decision).__name__} was acted upon before it was written"
@@ -239,9 +242,11 @@ class Observer:
         """A channel is set up wrongly, and reports that."""
         self.given_up.add((page, channel))
 
-    def rang(self, message: Message) -> None:
-        """A message reaches a person."""
+    def rang(self, message: Message, daemon: int) -> None:
+        """A message of the daemon-th daemon reaches a person, be it long after that daemon's death."""
         self.note(f"{message.channel} rings, page {message.page}: {message.title}")
+        if any(_place(message.page)[0] > last_seq for last_seq in self.memories[daemon:]):
+            self._forgotten.add(message.idempotency_key)
         for _, earlier in self.rings:
             if earlier.idempotency_key == message.idempotency_key:
                 otherwise = f"two pages with one key: {earlier.title!r} and {message.title!r}"
@@ -251,7 +256,8 @@ class Observer:
         if message.incident and message.update is PageUpdate.OPENED:
             otherwise = f"page {message.page} came before the evidence of {message.incident}"
             self.demand(that=IncidentId(message.incident) in self.evidence, otherwise=otherwise)
-        self._check_order(message)
+        if message.idempotency_key not in self._forgotten:
+            self._check_order(message)
         self.rings.append((self._time.now_usec, message))
 
     def _check_order(self, message: Message) -> None:
@@ -307,9 +313,9 @@ class Observer:
         holds = [each.decision for each in self.heard if isinstance(each.decision, HoldPlaced)]
         return next((hold for hold in reversed(holds) if hold.gateway == name), None)
 
-    def down_since_usec(self, name: GatewayName) -> int:
-        """Say when its last life began: what is told of a gateway that is down is told after that."""
-        return max((life.at_usec for life in self.books[name].lives), default=0) - MINUTE
+    def held_since_usec(self, name: GatewayName) -> int:
+        """Say when the hold in force was placed: people are told of it after that, or have closed its story."""
+        return max((each.at_usec for each in self._of(HoldPlaced, name)), default=0) - MINUTE
 
     def _of(self, kind: type[Decision], name: GatewayName) -> list[Heard]:
         return [each for each in self.heard if isinstance(each.decision, kind) and each.decision.gateway == name]

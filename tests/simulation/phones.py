@@ -36,6 +36,7 @@ class LossyCourier:
 
     def __init__(self, phones: Phones, report: Callable[[Event], None], journal_id: str) -> None:
         self._phones = phones
+        self._daemon = len(phones.observer.memories)
         self._report = report
         self._journal_id = journal_id
         self._outbox: tuple[PendingPage, ...] = ()
@@ -74,7 +75,7 @@ class LossyCourier:
         copies = 2 if phones.is_lossy and phones.chance.random() < 0.1 else 1
         under_way = phones.chance.randint(MILLISECOND, 2 * SECOND)
         for copy in range(copies):
-            phones.time.after(under_way + copy * SECOND, lambda: phones.observer.rang(message))
+            phones.time.after(under_way + copy * SECOND, lambda: phones.observer.rang(message, self._daemon))
         receipt = PageDelivered(page=pending.page.page, channel=channel)
         answered = under_way + phones.chance.randint(MILLISECOND, SECOND)
         phones.time.after(answered, lambda: self._settle(lane, pending, receipt), Scope.DAEMON)

@@ -195,7 +195,7 @@ class Simulation:
             process = program.process
             serves = process is not None and process.alive and process.serves
             accounted = serves or observer.was_stopped_by_people(name) or observer.was_held_by_people(name)
-            since = observer.down_since_usec(name)
+            since = observer.held_since_usec(name)
             knows = observer.was_paged(name, since) or observer.was_closed_by_people(name, since)
             told = observer.is_held(name) and knows
             observer.demand(that=accounted or told, otherwise=f"{name} is down, and that is not as it should be")
