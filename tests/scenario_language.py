@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sensing import QUIET_VERBS, happens, with_setting
 from stage import MAIN, Stage, gateway_policy, usec
 
 from watchdog.core.decisions import (
@@ -26,6 +27,7 @@ from watchdog.core.decisions import (
     CancelTimer,
     Decision,
     EndingJudged,
+    HealthChanged,
     IncidentExtended,
     IncidentOpened,
     IncidentReopened,
@@ -43,7 +45,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.events import SupervisorStopping as Stopping
 from watchdog.core.identity import Seq
-from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, Window
+from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, QuietHours, Window
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import SECOND
 
@@ -81,12 +83,27 @@ class Settings:
             case "tiers":
                 tiers = tuple(tuple(tier.split()) for tier in value.split("|"))
                 self.escalation = replace(people, tiers=tiers)
+            case "quiet-hours" | "burst" | "reserve":
+                self._take_page_rule(key, value)
             case "also":
                 self.others = (*self.others, value)
             case "show" | "starts" | "begin":
                 self._take_flag(line)
+            case "probe" | "on-degraded":
+                self.gateway = with_setting(rules, line)
             case _:
                 raise ScenarioError(f"no setting is called {key!r}")
+
+    def _take_page_rule(self, key: str, value: str) -> None:
+        people = self.escalation
+        if key == "quiet-hours":
+            begins, ends = (usec(f"{each.replace(':', 'h ')}m") for each in value.split("-"))
+            hours = QuietHours(zone="UTC", begins_usec=begins, ends_usec=ends, offsets=())
+            self.escalation = replace(people, quiet_hours=hours)
+        elif key == "burst":
+            self.escalation = replace(people, channel_burst=_window(value))
+        else:
+            self.escalation = replace(people, critical_reserve=int(value))
 
     def _take_flag(self, line: str) -> None:
         match line:
@@ -179,7 +196,7 @@ def _happen(stage: Stage, settings: Settings, line: str) -> None:
     name = MAIN
     if words[-1].startswith("@"):
         name = words.pop()[1:]
-    of_the_world = _of_gateway(stage, name, words) or _of_host(stage, words)
+    of_the_world = _of_gateway(stage, name, words) or _of_host(stage, words) or happens(stage, name, words, usec)
     if not (of_the_world or _of_gatedog(stage, settings, words) or _of_people(stage, name, words)):
         raise ScenarioError(f"no event reads {' '.join(words)!r}")
 
@@ -302,9 +319,24 @@ def _of_people(stage: Stage, name: str, words: list[str]) -> bool:
             stage.delivers(channel)
         case [channel, "fails", detail]:
             stage.channel_fails(channel, detail)
+        case [channel, "stuck", detail]:
+            stage.is_stuck(channel, detail)
+        case [person, "takes", incident]:
+            stage.contact_takes(incident, person)
+        case [person, "takes", incident, "again"]:
+            stage.contact_takes(incident, person, again=True)
+        case [person, "took", incident, ago, "ago"]:
+            stage.contact_takes(incident, person, ago=ago)
+        case [who, "asks", "page-retry"]:
+            given_up = stage.state.given_up[-1].page.page if stage.state.given_up else ""
+            stage.asks(who, "page-retry", subject=given_up)
         case [who, "asks", "ack" | "unack" | "incident-close" as verb, incident, *rest]:
             pairs = dict(zip(rest[::2], rest[1::2], strict=True))
             stage.asks(who, verb, pairs.get("because", ""), incident=incident, lasting=pairs.get("for", ""))
+        case [who, "asks", verb, *rest] if verb in QUIET_VERBS:
+            pairs = dict(zip(rest[::2], rest[1::2], strict=True))
+            lasting, about = pairs.get("for", ""), pairs.get("about", "")
+            stage.asks(who, verb, pairs.get("because", ""), name=name, lasting=lasting, subject=about)
         case [who, "asks", "page-test", severity]:
             stage.asks(who, "page-test", severity=severity)
         case [who, "asks", verb, *reason]:
@@ -334,6 +366,8 @@ def _words(decision: Decision) -> str:
             return f"{name} {decision.incident} {decision.severity.value}"
         case QueuePage(severity=severity, update=update, channels=channels):
             return f"{name} {severity.value} {update.value} > {' '.join(channels)}"
+        case HealthChanged(health=health):
+            return f"{name} {health.value}"
         case AnswerRequest(outcome=outcome):
             return f"{name} {outcome.value}"
         case SetTimer(timer=timer):

@@ -7,6 +7,8 @@ moves when it is told to; nothing is performed unless a test says that the world
 import re
 from collections.abc import Iterator
 
+from sensing import Sensing
+
 from watchdog.core.decisions import Decision, StartGateway
 from watchdog.core.endings import ExitRecord, Sender
 from watchdog.core.engine import step
@@ -28,8 +30,10 @@ from watchdog.core.events import (
     MainProcessStarted,
     NetworkObserved,
     OwnershipObserved,
+    PageAcknowledged,
     PageDelivered,
     PageFailed,
+    PageStuck,
     PolicyLoaded,
     Stamp,
     Stamped,
@@ -39,7 +43,17 @@ from watchdog.core.events import (
     TimerFired,
     Verb,
 )
-from watchdog.core.identity import FOREIGN_LIFE, ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
+from watchdog.core.identity import (
+    FOREIGN_LIFE,
+    ActionId,
+    BootId,
+    GatewayName,
+    IncidentId,
+    LifeId,
+    PageId,
+    ProcessRef,
+    Seq,
+)
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
 from watchdog.core.rival import JobKind, Rival, RivalKind
@@ -75,7 +89,7 @@ def gateway_policy(name: str = MAIN, **rules: object) -> GatewayPolicy:
     return GatewayPolicy(name=GatewayName(name), command=command, trusted_units=(TRUSTED_UNIT,), **rules)
 
 
-class Stage:
+class Stage(Sensing):
     """One core, one host, and whatever runs on it."""
 
     def __init__(self) -> None:
@@ -88,6 +102,7 @@ class Stage:
         self.synchronised = True
         self.answers_starts = False
         self.break_glass_usec = Usec(0)
+        self.taken: PageAcknowledged | None = None
         self._pid = 1000
         self._last_fed_usec = 0
 
@@ -332,6 +347,7 @@ class Stage:
         incident: str = "",
         lasting: str = "",
         severity: str = "",
+        subject: str = "",
     ) -> None:
         """Let somebody ask for something."""
         asked = ActionRequested(
@@ -342,6 +358,7 @@ class Stage:
             incident=IncidentId(incident) if incident else None,
             for_usec=usec(lasting) if lasting else None,
             severity=severity,
+            subject=subject,
         )
         self.feed(asked)
 
@@ -353,9 +370,27 @@ class Stage:
         """Return the oldest page that waits for a channel."""
         return next(each for each in self.state.outbox if channel in each.waiting)
 
-    def delivers(self, channel: str) -> None:
+    def delivers(self, channel: str, reference: str = "") -> None:
         """Let a channel take the oldest page that waits for it."""
-        self.feed(PageDelivered(page=self.waiting_page(channel).page.page, channel=channel))
+        page = self.waiting_page(channel).page.page
+        self.feed(PageDelivered(page=page, channel=channel, reference=reference))
+
+    def is_stuck(self, channel: str, detail: str = "no answer") -> None:
+        """Let a channel fail for a while with the oldest page that waits for it."""
+        waiting = [each for each in self.state.outbox if channel in each.waiting and channel not in each.stuck]
+        self.feed(PageStuck(page=waiting[0].page.page, channel=channel, detail=detail))
+
+    def contact_takes(self, incident: str, by: str = "alice", *, ago: str = "", again: bool = False) -> None:
+        """Let a person take the last page of an incident by phone, at once or `ago`; or let that be said again."""
+        if not again:
+            latest = next((each.latest for each in self.state.incidents if each.incident == incident), None)
+            given = Usec(EPOCH_USEC + self.now_usec - usec(ago)) if ago else Usec(0)
+            page = latest.page.page if latest is not None else PageId("0.0")
+            self.taken = PageAcknowledged(
+                incident=IncidentId(incident), page=page, channel="phone", by=by, wall_usec=given
+            )
+        assert self.taken is not None, "nobody has taken anything yet"
+        self.feed(self.taken)
 
     def channel_fails(self, channel: str, detail: str = "no such number") -> None:
         """Let a channel give up on the oldest page that waits for it."""

@@ -6,6 +6,8 @@ forgets to charge a life must not be able to hide that from its own check.
 
 from dataclasses import dataclass, field
 
+from healthpromises import check_health
+
 from watchdog.core import events as happened
 from watchdog.core.decisions import (
     AnswerRequest,
@@ -20,6 +22,9 @@ from watchdog.core.decisions import (
     OriginJudged,
     OriginKind,
     Outcome,
+    PageFolded,
+    PageRetried,
+    PageWithheld,
     QueuePage,
     SetTimer,
     Severity,
@@ -60,6 +65,11 @@ class Counted:
         self.ordered = self.ordered[:-1]
 
 
+def is_critical(page: QueuePage) -> bool:
+    """Tell a page that wakes somebody."""
+    return page.severity is Severity.CRITICAL
+
+
 def _find(state: State, name: str) -> GatewayState | None:
     return next((each for each in state.gateways if each.name == name), None)
 
@@ -72,6 +82,7 @@ class Promises:
         self.self_windows = self_windows
         self.counted = {name: Counted() for name in NAMES}
         self.waiting: dict[PageId, tuple[str, ...]] = {}
+        self.critical: set[PageId] = set()
         self.lost_memory: IncidentId | None = None
         self.safe_orders: set[ActionId] = set()
         self.safe_starts: dict[tuple[GatewayName, BootId], int] = {}
@@ -86,6 +97,7 @@ class Promises:
         self.check_endings(before, event, after)
         self.check_neighbours(before, event, after)
         self.check_safe_mode(event, after)
+        check_health(before, event, after)
         for gateway in after.state.gateways:
             self.check_phase(gateway)
 
@@ -192,17 +204,22 @@ class Promises:
 
     def check_telling(self, event: Event, after: Step) -> None:
         """Evidence before its page; and a critical page waits until each of its channels has taken or refused it."""
+        telling = QueuePage | PageFolded | PageWithheld
         for index, opened in enumerate(after.decisions):
             if isinstance(opened, IncidentOpened | IncidentReopened):
-                rest = [each for each in after.decisions[index:] if isinstance(each, CollectEvidence | QueuePage)]
-                kinds = [type(each) for each in rest if each.incident == opened.incident]
-                assert kinds[:2] == [CollectEvidence, QueuePage]
+                rest = [each for each in after.decisions[index:] if isinstance(each, CollectEvidence | telling)]
+                first, second = [each for each in rest if each.incident == opened.incident][:2]
+                assert isinstance(first, CollectEvidence)
+                assert isinstance(second, telling)
         if isinstance(event, happened.PageDelivered | happened.PageFailed) and event.page in self.waiting:
             left = tuple(name for name in self.waiting.pop(event.page) if name != event.channel)
             self.waiting |= {event.page: left} if left else {}
         for page in after.decisions:
             if isinstance(page, QueuePage) and page.severity is Severity.CRITICAL and page.channels:
                 self.waiting[page.page] = page.channels
+            if isinstance(page, PageRetried) and page.page in self.critical:
+                self.waiting[page.page] = (*self.waiting.get(page.page, ()), *page.channels)
+        self.critical |= {page.page for page in after.decisions if isinstance(page, QueuePage) and is_critical(page)}
         critical = [each for each in after.state.outbox if each.page.severity is Severity.CRITICAL]
         assert {each.page.page: each.waiting for each in critical} == self.waiting
 

@@ -1,9 +1,8 @@
 """Whatever happens, in whatever order: the promises of the core hold.
 
 Hypothesis plays histories that no world would play: exits reported twice or never, alarms early, late and unheard of,
-reboots, clocks that jump, policies that come and go. After every event the
-promises of promises.py are checked. Derandomised: the same histories
-every time, so that a failure is a failure for everybody.
+reboots, clocks that jump, policies that come and go. After every event the promises of promises.py are checked.
+Derandomised: the same histories every time, so that a failure is a failure for everybody.
 """
 
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from promises import NAMES, SELF_WINDOWS, WINDOWS, Promises
+from senses import PROBES, RESTARTING, Senses
 
 from watchdog.core import events as happened
 from watchdog.core.endings import ExitRecord, Sender
@@ -41,8 +41,7 @@ from watchdog.core.turn import Step
 from watchdog.journal.codec import canonical, parse, state_from_json, state_to_json
 
 A, B = NAMES
-QUIET = SpiralPolicy(page_at=99, identical_page_at=99)
-"""Detectors out of reach, so that it is the budget that stops a row of restarts."""
+QUIET = SpiralPolicy(page_at=99, identical_page_at=99)  # out of reach, so that the budget stops a row of restarts
 
 names = st.sampled_from(NAMES)
 spans = st.sampled_from((0, 1, SECOND, 20 * SECOND, MINUTE, 190 * SECOND, 4 * MINUTE, 11 * MINUTE, HOUR, 5 * HOUR))
@@ -52,10 +51,11 @@ records = st.builds(
     signal=st.sampled_from((None, None, "SIGKILL", "SIGTERM", "SIGSTKFLT")),
     by=st.sampled_from(Sender),
 )
+FATES = (happened.PageDelivered, happened.PageFailed, happened.PageStuck)
 askers = st.sampled_from(("human", "human", "agent", "stranger", "deploy", "cron"))
 
 
-class CoreMachine(RuleBasedStateMachine):
+class CoreMachine(Senses, RuleBasedStateMachine):
     """One core and an unfair world."""
 
     make_promises: Callable[[], Promises] = Promises
@@ -123,9 +123,10 @@ class CoreMachine(RuleBasedStateMachine):
             trusted_units=("deploy.service",),
             budget=budget,
             spiral=QUIET if quiet else SpiralPolicy(),
+            probes=PROBES,
         )
         people = EscalationPolicy(tiers=(("phone", "chat"), ("call",)), notices=("mail",))
-        self.policy = Policy(gateways=(rules, replace(rules, name=B)), escalation=people)
+        self.policy = Policy(gateways=(rules, replace(rules, name=B, health=RESTARTING)), escalation=people)
         self.feed(happened.SupervisorStarted(version="x", rules=RULES_VERSION))
         self.feed(happened.PolicyLoaded(policy=self.policy, digest="x"))
         for name in NAMES:
@@ -260,13 +261,12 @@ class CoreMachine(RuleBasedStateMachine):
         self.feed(happened.ActionFailed(gateway=name, action=action or ActionId("1.8"), failure=failure, detail="no"))
 
     @precondition(lambda self: self.state.outbox)
-    @rule(which=st.integers(min_value=0, max_value=99), delivered=st.booleans(), right=st.booleans())
-    def page_moves(self, which: int, *, delivered: bool, right: bool) -> None:
-        """Let a channel take a page or give it up; now and then a channel that was never asked."""
+    @rule(which=st.integers(min_value=0, max_value=99), fate=st.sampled_from(FATES), right=st.booleans())
+    def page_moves(self, which: int, fate: type[Any], *, right: bool) -> None:
+        """Let a channel take a page, give it up or be stuck with it; now and then a channel that was never asked."""
         pending = self.state.outbox[which % len(self.state.outbox)]
         channel = pending.waiting[0] if right else "pigeon"
-        kind = happened.PageDelivered if delivered else happened.PageFailed
-        self.feed(kind(page=pending.page.page, channel=channel, detail="so it is"))
+        self.feed(fate(page=pending.page.page, channel=channel, detail="so it is"))
 
     @rule(wall=st.integers(min_value=-3 * HOUR, max_value=30 * HOUR), synchronised=st.booleans(), told=st.booleans())
     def host_reboots(self, wall: int, *, synchronised: bool, told: bool) -> None:
@@ -333,6 +333,7 @@ _OTHER_EVENTS: st.SearchStrategy[Event] = st.one_of(
             happened.EvidenceCollected(gateway=A, incident="INC-1", folder="x", digest="x", size_bytes=1),
             happened.GatewayObserved(gateway=GatewayName("ghost"), process=None),
             happened.PageDelivered(page=PageId("0.0"), channel="phone"),
+            happened.PageAcknowledged(incident="INC-1", page=PageId("1.0"), channel="phone", by="alice"),
             happened.HostShutdownCancelled(),
             happened.SystemdObserved(reachable=False, detail="no answer"),
             happened.SystemdObserved(reachable=True),

@@ -5,6 +5,7 @@ Invariant: a fault that has a beginning has an end, and after `stop` there is no
 
 from typing import TYPE_CHECKING
 
+from illness import Illness
 from people import somebody_asks
 from programs import FAST, HEALTHY, NATURES, Program
 from virtualtime import Scope
@@ -51,6 +52,7 @@ class Faults:
             (self._second_manager_works, 5),
             (self._systemd_is_silent, 2),
             (self._shutdown_is_called_off, 2),
+            (self._gateway_falls_ill, 12),
         )
 
     def begin(self) -> None:
@@ -67,10 +69,12 @@ class Faults:
         world.phones.set_up_wrongly.clear()
         world.phones.is_lossy = False
         world.around.has_network = True
+        world.around.is_unsteady = False
         world.around.signals_get_lost = world.around.alarms_get_lost = 0.0
         world.time.set_right()
         for program in world.programs.values():
             program.nature = HEALTHY
+            program.falls_ill(None)
 
     def _next(self) -> None:
         if self._stopped:
@@ -109,6 +113,14 @@ class Faults:
         self._note(f"somebody kills {program.name}")
         if program.process is not None:
             program.end(program.process, ExitRecord(signal="SIGTERM", by=self._chance.choice(tuple(Sender))))
+
+    def _gateway_falls_ill(self) -> None:
+        program = self._program()
+        illness = self._chance.choice(tuple(Illness))
+        self._note(f"{program.name} falls ill: {illness.value}")
+        program.falls_ill(illness)
+        cured = self._chance.randint(MINUTE, 2 * HOUR)
+        self._world.time.after(cured, lambda: program.falls_ill(None), Scope.HOST)
 
     def _second_manager_works(self) -> None:
         program = self._program()

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from brokendisk import BrokenDisk
+from illness import outcomes
 from observer import Observer
 from people import Asked
 from phones import LossyCourier, Phones
@@ -68,6 +69,8 @@ class Surroundings:
     has_network: bool = True
     alarms_get_lost: float = 0.0
     signals_get_lost: float = 0.0
+    is_unsteady: bool = True
+    """Whether a probe gets lost now and then."""
     guard: Callable[[Callable[[], None]], None] = lambda call: call()
     """Runs a piece of the daemon, and buries it if it dies there."""
 
@@ -266,6 +269,11 @@ class Incarnation:
         for backend in self.backends.values():
             backend.signals_get_lost = self._around.signals_get_lost
             self._report(backend.observe())
+        for name, program in self._around.programs.items():
+            if program.process is not None:
+                unsteady = self._around.is_unsteady
+                for seen in outcomes(name, program.process.illness, self._around.chance, unsteady=unsteady):
+                    self._report(seen)
         network = self._around.has_network
         self._report(NetworkObserved(has_route=network, has_dns=network))
         self._rearm()

@@ -31,10 +31,11 @@ from watchdog.core.decisions import (
     StopGateway,
 )
 from watchdog.core.events import ActionRequested, Event, GatewayObserved, MainProcessExited, MainProcessStarted, Verb
+from watchdog.core.healthpolicy import OnDegraded
 from watchdog.core.identity import GatewayName, IncidentId, PageId, ProcessRef
 from watchdog.core.policy import Policy, Window
 from watchdog.core.rules import RuleId
-from watchdog.core.timeline import MINUTE, duration_text
+from watchdog.core.timeline import DAY, MINUTE, duration_text
 from watchdog.journal.reader import Record
 from watchdog.pager.message import Message
 
@@ -81,6 +82,9 @@ class GatewayBook:
     """Somebody with the right to asked for an ending since the process began."""
     wanted_down: bool = False
     stopped: set[ProcessRef] = field(default_factory=set)
+    is_ill: bool = False
+    was_ill_usec: int = -DAY
+    """When it was last ill, while it is not."""
 
 
 class Observer:
@@ -130,6 +134,15 @@ class Observer:
         self.note(f"{name}: pid {process.pid} ends")
         self.books[name].running = None
 
+    def fell_ill(self, name: GatewayName, *, ill: bool) -> None:
+        """A gateway that is up does no longer do its work, or does it again."""
+        self.note(f"{name} is {'ill' if ill else 'well again'}")
+        self.books[name].is_ill, self.books[name].was_ill_usec = ill, self._time.now_usec
+
+    def _was_ill(self, name: GatewayName, within_usec: int) -> bool:
+        book = self.books[name]
+        return book.is_ill or self._time.now_usec - book.was_ill_usec <= within_usec
+
     def _check_windows(self, name: GatewayName, charge: Charge) -> None:
         rules = next(gateway.budget for gateway in self._policy.gateways if gateway.name == name)
         self._check_window(name, rules.windows, AUTOMATIC)
@@ -167,6 +180,13 @@ class Observer:
                 told_of = self.books[name].told_of
                 self.demand(that=told_of is None, otherwise=f"{name} was to be started beside a life known to run")
                 self.books[name].under_order = decision
+            case StopGateway(gateway=name, process=process, rule=RuleId.DEGRADED_RESTART):
+                rules = next(each for each in self._policy.gateways if each.name == name).health
+                as_ruled = rules.on_degraded is OnDegraded.RESTART and self._was_ill(name, MINUTE)
+                self.demand(that=as_ruled, otherwise=f"{name} was restarted for a degradation that it does not have")
+                self.books[name].stopped.add(process)
+            case QueuePage(gateway=name, rule=RuleId.PROBE_FAILING, update=PageUpdate.OPENED):
+                self.demand(that=self._was_ill(name, MINUTE), otherwise=f"{name} is well, and was called degraded")
             case StopGateway(gateway=name, process=process):
                 self.demand(that=self.books[name].may_end, otherwise=f"{name} was to be stopped, and nobody had asked")
                 self.books[name].stopped.add(process)

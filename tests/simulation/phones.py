@@ -11,10 +11,12 @@ from random import Random
 from observer import Observer
 from virtualtime import Scope, VirtualTime
 
-from watchdog.core.events import Event, PageDelivered, PageFailed
+from watchdog.core.deliveries import PageDelivered, PageFailed, PageStuck
+from watchdog.core.events import Event
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import MILLISECOND, MINUTE, SECOND
 from watchdog.pager.message import render
+from watchdog.pager.route import STUCK_AFTER_ATTEMPTS
 
 HOST = "simulated"
 
@@ -42,10 +44,14 @@ class LossyCourier:
         self._outbox: tuple[PendingPage, ...] = ()
         self._settled: set[tuple[str, str]] = set()
         self._walking: set[tuple[str, str]] = set()
+        self._failures: dict[tuple[str, str], int] = {}
 
     def offer(self, outbox: tuple[PendingPage, ...]) -> None:
         """Carry what waits in `outbox`, and only that."""
         self._outbox = outbox
+        waiting = {(channel, pending.page.page) for pending in outbox for channel in pending.waiting}
+        self._settled &= waiting
+        self._failures = {page: count for page, count in self._failures.items() if page in waiting}
         for pending in outbox:
             for channel in pending.waiting:
                 lane = (channel, pending.page.incident or pending.page.page)
@@ -65,9 +71,16 @@ class LossyCourier:
             phones.observer.gave_up(pending.page.page, channel)
             self._settle(lane, pending, PageFailed(page=pending.page.page, channel=channel, detail="no such number"))
         elif channel in phones.down or (phones.is_lossy and phones.chance.random() < 0.2):
+            self._note_failure(channel, pending)
             self._attempt_after(phones.chance.randint(SECOND, 2 * MINUTE), lane)
         else:
             self._send(lane, pending)
+
+    def _note_failure(self, channel: str, pending: PendingPage) -> None:
+        page = (channel, pending.page.page)
+        self._failures[page] = self._failures.get(page, 0) + 1
+        if self._failures[page] == STUCK_AFTER_ATTEMPTS:
+            self._report(PageStuck(page=pending.page.page, channel=channel, detail="engaged"))
 
     def _send(self, lane: tuple[str, str], pending: PendingPage) -> None:
         phones, channel = self._phones, lane[0]

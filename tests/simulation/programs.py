@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from illness import Illness
 from observer import Observer
 from virtualtime import Scope, VirtualTime
 
@@ -71,6 +72,7 @@ class Process:
     serves: bool = False
     deaf: bool = False
     """Does not hear the stop signal."""
+    illness: Illness | None = None
     exit: ExitRecord = NOT_ENDED
 
 
@@ -111,12 +113,19 @@ class Program:
         """End a process that has not ended yet."""
         if not process.alive:
             return
+        self.falls_ill(None)
         process.alive = False
         process.exit = how
         self.process = None
         self._observer.ended(self.name, process.ref)
         if self.backend is not None:
             self.backend.noticed_end(process)
+
+    def falls_ill(self, illness: Illness | None) -> None:
+        """Let the present life be ill, or well again; there may be none."""
+        if self.process is not None and self.process.illness is not illness:
+            self.process.illness = illness
+            self._observer.fell_ill(self.name, ill=illness is not None)
 
     def foreign_start(self) -> None:
         """Somebody else starts the program, if it does not run."""

@@ -14,6 +14,7 @@ from random import Random
 
 from brokendisk import BrokenDisk, Killed, let_go
 from faults import Faults
+from illness import PROBES, health_rules
 from incarnation import Incarnation, Surroundings
 from observer import Observer
 from people import TRUSTED_UNIT, Asked
@@ -23,7 +24,9 @@ from virtualtime import Scope, VirtualTime
 
 from watchdog.core.endings import ExitRecord, Sender
 from watchdog.core.events import Event, HostShutdownBegan
+from watchdog.core.healthstate import Health
 from watchdog.core.identity import GatewayName
+from watchdog.core.incident import Matter
 from watchdog.core.policy import (
     BackoffPolicy,
     BudgetPolicy,
@@ -35,12 +38,14 @@ from watchdog.core.policy import (
     SpiralPolicy,
     Window,
 )
+from watchdog.core.state import IncidentPhase
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
 from watchdog.journal.errors import JournalUnwritable
 from watchdog.journal.verification import verify as verify_chain
 from watchdog.replay.verification import verify as verify_decisions
 
-CALM_USEC = 4 * HOUR
+CALM_USEC = 5 * HOUR
+"""Longer than a chain or a row of dips reaches back."""
 WAITING_USEC_MAX = 5 * MINUTE
 _QUIET = SpiralPolicy(page_at=99, identical_page_at=99)
 """Detectors out of reach, so that the budget alone must stop a row of restarts."""
@@ -199,8 +204,21 @@ class Simulation:
             knows = observer.was_paged(name, since) or observer.was_closed_by_people(name, since)
             told = observer.is_held(name) and knows
             observer.demand(that=accounted or told, otherwise=f"{name} is down, and that is not as it should be")
+            if serves:
+                self._check_health(name)
         missing = observer.missing_pages(self.time.now_usec - WAITING_USEC_MAX)
         observer.demand(that=not missing, otherwise=f"pages were lost: {missing}")
+
+    def _check_health(self, name: GatewayName) -> None:
+        assert self.daemon is not None
+        state = self.daemon.supervisor.state
+        gateway = next(each for each in state.gateways if each.name == name)
+        otherwise = f"{name} is well, and called {gateway.health.health.value}"
+        self.observer.demand(that=gateway.health.health is Health.HEALTHY, otherwise=otherwise)
+        about = f"{name}:{Matter.DEGRADATION.value}"
+        stories = [each for each in state.incidents if each.fingerprint == about]
+        is_over = all(each.phase is IncidentPhase.RESOLVED for each in stories)
+        self.observer.demand(that=is_over, otherwise=f"{name} is well, and the story of its degradation is not over")
 
     def _check_memory(self) -> None:
         self.close()
@@ -227,6 +245,8 @@ def _policy(chance: Random) -> Policy:
             budget=chance.choice((small, small, BudgetPolicy())),
             spiral=chance.choice((_QUIET, SpiralPolicy())),
             backoff=chance.choice((BackoffPolicy(), BackoffPolicy(max_usec=20 * SECOND))),
+            probes=PROBES,
+            health=health_rules(chance),
         )
         for name in ("alpha", "beta")[: chance.randint(1, 2)]
     )

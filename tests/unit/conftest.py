@@ -25,6 +25,7 @@ from watchdog.core.events import (
     JournalGapFound,
     LimitReached,
     PageDelivered,
+    PageStuck,
     PolicyRejected,
     SupervisorStopping,
     TimerFired,
@@ -101,6 +102,10 @@ class Screenplay(Stage):
     def delivered(self, page: str, channel: str) -> None:
         """Report a delivery, whatever waits."""
         self.feed(PageDelivered(page=PageId(page), channel=channel))
+
+    def stuck(self, page: str, channel: str) -> None:
+        """Report a page that does not get out, whatever waits."""
+        self.feed(PageStuck(page=PageId(page), channel=channel, detail="no answer"))
 
     def record_only(self) -> None:
         """Let everything happen that is only written down."""

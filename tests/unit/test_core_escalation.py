@@ -13,7 +13,6 @@ from watchdog.core.decisions import (
     SetTimer,
     Severity,
 )
-from watchdog.core.escalation import OUTBOX_MAX
 from watchdog.core.policy import EscalationPolicy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import IncidentPhase
@@ -132,11 +131,11 @@ def test_one_delivery_is_enough_to_wait(play: Any) -> None:
     play.decided_nothing()
 
 
-def test_behind_the_last_tier_is_nobody(play: Any) -> None:
-    """The page is given up, and the repetition goes on."""
+def test_behind_the_last_tier_is_the_last_resort(play: Any) -> None:
+    """The page is given up, this machine is told that nobody was, and the repetition goes on."""
     hold(play, EscalationPolicy(tiers=(("phone",),)))
     play.channel_fails("phone")
-    play.decided_nothing()
+    play.decided(QueuePage, rule=RuleId.PAGES_UNDELIVERED, channels=("terminal",))
     play.after("30m")
     play.decided(QueuePage, rule=RuleId.PAGE_REPEAT)
 
@@ -199,28 +198,6 @@ def test_a_test_page_takes_the_real_way(severity: Severity, play: Any) -> None:
         channels=("phone", "chat", "call", "boss"),
     )
     play.decided_often(IncidentOpened, 0)
-
-
-def test_a_full_outbox_makes_room_at_the_cost_of_a_notice(play: Any) -> None:
-    """Whatever floods it, a critical page keeps its place."""
-    hold(play)
-    critical = play.state.outbox[0]
-    for _ in range(OUTBOX_MAX + 5):
-        play.reject_policy()
-    play.decided_often(QueuePage, OUTBOX_MAX + 5, severity=Severity.INFO)
-
-    assert len(play.state.outbox) == OUTBOX_MAX
-    assert play.state.outbox[0] == critical
-
-
-def test_an_outbox_full_of_critical_pages_drops_none(play: Any) -> None:
-    """It grows instead: their number is bounded by the night limit."""
-    hold(play)
-    for _ in range(OUTBOX_MAX + 1):
-        play.asks("human", "page-test", severity="critical")
-    play.decided_often(QueuePage, OUTBOX_MAX + 1, severity=Severity.CRITICAL)
-
-    assert len(play.state.outbox) == OUTBOX_MAX + 2
 
 
 def test_everybody_who_was_told_hears_that_it_is_over(play: Any) -> None:

@@ -22,8 +22,10 @@ from watchdog.core.state import IncidentPhase
 
 
 def anomaly(play: Any, after: str = "1h") -> None:
-    """Let it end in a way without a model: a warning."""
+    """Let it end in a way without a model: a warning. It comes back and serves."""
     play.after(after).ends(code=4711)
+    if play.gateway().life is not None:
+        play.gets_ready()
 
 
 def test_evidence_is_collected_before_anybody_is_told(play: Any) -> None:
@@ -111,6 +113,7 @@ def test_a_new_fact_ends_an_acknowledgement(play: Any) -> None:
     play.given()
     for code in (1, 2, 3, 4):
         play.after("1h").ends(code=code)
+        play.gets_ready()
     play.asks("human", "ack", incident="INC-1")
     play.after("1m").asks("human", "hold")
     play.ends(code=5)

@@ -50,6 +50,16 @@ def test_every_recorded_spiral_and_self_restart_is_paged_in_time(verdicts: list[
     assert [row for row in incidents if row[2] != "ok"] == []
 
 
+def test_recorded_degradations_are_paged_in_time(verdicts: list[tuple[str, str, str, int]]) -> None:
+    """Of 69 recorded incidents at least 66 are paged in time, a degradation not before its onset."""
+    incidents = [row for row in verdicts if row[0] != "benign"]
+    found = [row for row in incidents if row[2] == "ok"]
+
+    assert len(incidents) == 69
+    assert len(found) >= 66
+    assert [row for row in incidents if row[2] == "early"] == []
+
+
 def test_benign_histories_cause_at_most_one_false_page(verdicts: list[tuple[str, str, str, int]]) -> None:
     """Of 27 benign histories at most one is paged (three clean exits by a person's edits spend self_restart)."""
     counts = Counter(verdict for kind, _, verdict, _ in verdicts if kind == "benign")

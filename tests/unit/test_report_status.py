@@ -13,6 +13,7 @@ from watchdog.control.wire import (
     BudgetWindow,
     ExitStatus,
     GatewayStatus,
+    HealthStatus,
     IncidentStatus,
     PageStatus,
     RefusalStatus,
@@ -74,6 +75,18 @@ READY = GatewayStatus(
     enforcement="unknown",
     rivals=[],
     strip=[],
+    health=HealthStatus(
+        word="healthy",
+        since_wall_usec=NOW - 13 * DAY,
+        since_usec_ago=13 * DAY,
+        probes=[],
+        signs=[],
+        stale_code=[],
+        measured=True,
+        hours_known=168,
+    ),
+    maintenance=None,
+    silences=[],
 )
 
 CONFIG_INVALID = ExitStatus(

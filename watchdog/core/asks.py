@@ -25,6 +25,11 @@ _COMMANDS: Mapping[Verb, str] = {
     Verb.UNACKNOWLEDGE: "gatedog unack {incident}",
     Verb.CLOSE_INCIDENT: "gatedog incident close {incident}",
     Verb.TEST_PAGE: "gatedog page test",
+    Verb.RETRY_PAGE: "gatedog page retry PAGE",
+    Verb.MAINTENANCE: 'gatedog maintenance {gateway} --for 1h -m "why"',
+    Verb.MAINTENANCE_END: "gatedog maintenance {gateway} --end",
+    Verb.SILENCE: 'gatedog silence {gateway} --for 1h -m "why"',
+    Verb.SILENCE_END: "gatedog silence {gateway} --end",
 }
 
 

@@ -5,14 +5,14 @@ Invariant: an alarm finds the gateway in whatever state it is by now; one that n
 
 from dataclasses import replace
 
-from watchdog.core import escalation, incident, restart
+from watchdog.core import escalation, health, incident, restart
 from watchdog.core.decisions import KillGateway, ProbationPassed, Severity
 from watchdog.core.hold import HoldMove
 from watchdog.core.identity import GatewayName
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.machines import move_hold
 from watchdog.core.rules import RuleId
-from watchdog.core.state import GatewayState, Hold, Phase
+from watchdog.core.state import GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import SECOND, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
@@ -62,17 +62,29 @@ def on_start_deadline(turn: Turn, name: GatewayName) -> None:
     if gateway.phase is not Phase.STARTING:
         return
     if gateway.life is not None:
-        limit = duration_text(turn.policy_of(name).ready.timeout_usec)
-        escalation.notice(
-            turn,
-            name,
-            RuleId.NEVER_READY,
-            title="started, but not ready yet",
-            because=f"not ready {limit} after its start",
-            next_command=f"gatedog status {name}",
-        )
+        _wait_on(turn, gateway, gateway.life)
         return
     restart.after_unanswered_start(turn, name)
+
+
+def _wait_on(turn: Turn, gateway: GatewayState, life: Life) -> None:
+    """Tell once that a life is not ready yet, and again, louder, when no start may take so long."""
+    name, rules = gateway.name, turn.policy_of(gateway.name)
+    lived = turn.now_usec - life.began_usec
+    rest = rules.health.start_grace_max_usec - lived
+    if rest <= 0:
+        health.on_never_ready(turn, name, lived)
+        return
+    escalation.notice(
+        turn,
+        name,
+        RuleId.NEVER_READY,
+        title="started, but not ready yet",
+        because=f"not ready {duration_text(lived)} after its start",
+        next_command=f"gatedog status {name}",
+    )
+    timer = TimerId(kind=TimerKind.START_DEADLINE, subject=name)
+    turn.set_timer(timer, rest, gateway=name, rule=RuleId.NEVER_READY, because="no start takes longer than this")
 
 
 def on_stable(turn: Turn, name: GatewayName) -> None:
@@ -97,7 +109,9 @@ def on_stable(turn: Turn, name: GatewayName) -> None:
         return
     turn.put(replace(gateway, chain=()))
     because = f"up for {duration_text(lived)}"
-    incident.resolve_matter(turn, name, Matter.RESTARTS, rule=RuleId.INCIDENT_STABLE, because=because)
+    if incident.open_matter(turn, name, Matter.RESTARTS) is not None:
+        incident.resolve_matter(turn, name, Matter.RESTARTS, rule=RuleId.INCIDENT_STABLE, because=because)
+        health.tell_again(turn, name)
 
 
 def _rest(turn: Turn, gateway: GatewayState) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.endings import EndingClass
+from watchdog.core.healthstate import Health
 from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, RequestId
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
@@ -140,6 +141,8 @@ class QueuePage(Base):
     did: str
     next_command: str
     agent_says: str = ""
+    story: PageId | None = None
+    """The page that this one ends, where no incident ties them together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +271,60 @@ class PolicyKept(Base):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Base):
+    """Whether the gateway does its work, from here on."""
+
+    health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietGranted(Base):
+    """A human wants no pages about a gateway (or a `subject` of it) until `until_usec` of the core's timeline."""
+
+    subject: str
+    until_usec: Usec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietEnded(Base):
+    """A maintenance or a silence is over."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWithheld(Base):
+    """People would have been told of an incident but for a silence; they are when it ends."""
+
+    incident: IncidentId
+    until_usec: Usec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageDelayed(Base):
+    """A page that wakes nobody waits until the quiet hours are over, joined by what comes after it."""
+
+    incident: IncidentId | None
+    until_wall_usec: Usec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFolded(Base):
+    """These channels have had enough pages for now: this one is counted in the "+n more" that follows."""
+
+    incident: IncidentId | None
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRetried(Base):
+    """A human has these channels try a page again that they gave up."""
+
+    page: PageId
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NothingDone(Base):
     """Seen, understood, and deliberately left alone (law 6)."""
 
@@ -292,6 +349,13 @@ Verdict = (
     | AcknowledgementEnded
     | PolicyAdopted
     | PolicyKept
+    | HealthChanged
+    | QuietGranted
+    | QuietEnded
+    | PageWithheld
+    | PageDelayed
+    | PageFolded
+    | PageRetried
     | NothingDone
 )
 

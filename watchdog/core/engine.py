@@ -17,10 +17,26 @@ Invariant: `step` is a pure function; equal inputs give equal outputs, byte for 
 """
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Literal, assert_never
 
-from watchdog.core import deadlines, escalation, host, incident, lifecycle, ownership, refusal, requests, restart
+from watchdog.core import (
+    contact,
+    deadlines,
+    escalation,
+    health,
+    host,
+    incident,
+    lifecycle,
+    outbox,
+    ownership,
+    quiet,
+    refusal,
+    requests,
+    restart,
+    stuck,
+)
 from watchdog.core.clock import advance
+from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.events import (
     ActionFailed,
     ActionRequested,
@@ -43,8 +59,6 @@ from watchdog.core.events import (
     MainProcessStarted,
     NetworkObserved,
     OwnershipObserved,
-    PageDelivered,
-    PageFailed,
     PolicyLoaded,
     PolicyRejected,
     Stamped,
@@ -54,10 +68,13 @@ from watchdog.core.events import (
     TimerFired,
 )
 from watchdog.core.identity import GatewayName, IncidentId
+from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
 from watchdog.core.state import IncidentPhase, State
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step, Turn
 
+HealthEvent = ProbeObserved | LogClassSeen | MeasuresObserved | CodeObserved
+PageEvent = PageDelivered | PageFailed | PageStuck | PageAcknowledged
 GatewayEvent = (
     EnforcementObserved
     | GatewayObserved
@@ -68,7 +85,17 @@ GatewayEvent = (
     | OwnershipObserved
     | BreakGlassUsed
     | ActionFailed
+    | HealthEvent
 )
+
+GatewayTimer = Literal[
+    TimerKind.START_DUE,
+    TimerKind.START_DEADLINE,
+    TimerKind.STOP_DEADLINE,
+    TimerKind.STABLE,
+    TimerKind.UNOWNED,
+    TimerKind.QUIET_END,
+]
 
 
 def step(state: State, stamped: Stamped) -> Step:
@@ -117,10 +144,8 @@ def _dispatch(turn: Turn, stamped: Stamped) -> None:
             host.on_journal_renewed(turn, event)
         case ActionRequested() as event:
             requests.on_requested(turn, event)
-        case PageDelivered() as event:
-            escalation.on_delivered(turn, event)
-        case PageFailed() as event:
-            escalation.on_failed(turn, event)
+        case (PageDelivered() | PageFailed() | PageStuck() | PageAcknowledged()) as event:
+            _dispatch_page(turn, event)
         case TimerFired() as event:
             _on_timer(turn, event.timer)
         case SupervisorStopping() | ActionSucceeded() | EvidenceCollected():
@@ -153,6 +178,34 @@ def _dispatch_gateway(turn: Turn, event: GatewayEvent) -> None:
             ownership.on_break_glass_used(turn, event)
         case ActionFailed():
             lifecycle.on_action_failed(turn, event)
+        case _ as seen:
+            _dispatch_health(turn, seen)
+
+
+def _dispatch_page(turn: Turn, event: PageEvent) -> None:
+    match event:
+        case PageDelivered():
+            stuck.on_delivered(turn, event)
+        case PageFailed():
+            stuck.on_failed(turn, event)
+        case PageStuck():
+            stuck.on_stuck(turn, event)
+        case PageAcknowledged():
+            contact.on_acknowledged(turn, event)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _dispatch_health(turn: Turn, event: HealthEvent) -> None:
+    match event:
+        case ProbeObserved():
+            health.on_probe(turn, event)
+        case LogClassSeen():
+            health.on_log_class(turn, event)
+        case MeasuresObserved():
+            health.on_measures(turn, event)
+        case CodeObserved():
+            health.on_code(turn, event)
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -162,13 +215,23 @@ def _on_timer(turn: Turn, timer: TimerId) -> None:
     if due is None or due > turn.now_usec:
         return  # cancelled meanwhile, or early by the alarm clock's reckoning: the shell re-arms what is still set
     turn.drop_timer(timer)
-    if timer.kind in (TimerKind.ESCALATE, TimerKind.ACKNOWLEDGEMENT_END, TimerKind.QUIET):
-        _on_incident_timer(turn, timer)
-        return
-    name = GatewayName(timer.subject)
+    match timer.kind:
+        case TimerKind.ESCALATE | TimerKind.ACKNOWLEDGEMENT_END | TimerKind.QUIET | TimerKind.FOLLOW_END:
+            _on_incident_timer(turn, timer)
+        case TimerKind.STUCK:
+            stuck.on_stuck_due(turn)
+        case TimerKind.MORE_PAGES:
+            outbox.on_more_pages_due(turn, timer.subject)
+        case TimerKind.QUIET_HOURS_END:
+            outbox.on_quiet_hours_end(turn)
+        case _ as kind:
+            _on_gateway_timer(turn, kind, GatewayName(timer.subject))
+
+
+def _on_gateway_timer(turn: Turn, kind: GatewayTimer, name: GatewayName) -> None:
     if not turn.knows(name):
         return
-    match timer.kind:
+    match kind:
         case TimerKind.START_DUE:
             restart.on_start_due(turn, name)
         case TimerKind.START_DEADLINE:
@@ -179,6 +242,8 @@ def _on_timer(turn: Turn, timer: TimerId) -> None:
             deadlines.on_stable(turn, name)
         case TimerKind.UNOWNED:
             deadlines.on_unowned(turn, name)
+        case TimerKind.QUIET_END:
+            quiet.on_end_due(turn, name)
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -187,7 +252,9 @@ def _on_incident_timer(turn: Turn, timer: TimerId) -> None:
     story = incident.find(turn, IncidentId(timer.subject))
     if story is None:
         return
-    if timer.kind is TimerKind.QUIET:
+    if timer.kind is TimerKind.FOLLOW_END:
+        outbox.stop_following(turn, story)
+    elif timer.kind is TimerKind.QUIET:
         refusal.on_quiet(turn, story)
     elif timer.kind is TimerKind.ESCALATE:
         escalation.on_escalation_due(turn, story)

@@ -5,57 +5,86 @@ next, and at the last tier it repeats. A warning is told once per new fact. A no
 is never called a page. One fact may wake people six times in eight hours and then hourly: a phone that rings all
 night for something unchanged is switched off, and with it the next, different page.
 
-The outbox is part of the state: a page waits there, channel by channel, until each has taken it or given it up for
-good. When every channel of a critical page gives up, the next tier is told at once.
+What waits for which channel, and how much of it, is core/outbox.py. When every channel of a critical page gives it up,
+or has failed for a while, the next tier is told at once (core/stuck.py tells when there is none).
 
 Invariant: no critical page leaves the outbox undelivered while any channel has not been tried.
 """
 
 from dataclasses import replace
 
-from watchdog.core.decisions import PageUpdate, QueuePage, Severity
-from watchdog.core.events import PageDelivered, PageFailed
+from watchdog.core import outbox
+from watchdog.core.decisions import NothingDone, PageUpdate, PageWithheld, QueuePage, Severity
 from watchdog.core.identity import NOBODY, GatewayName, IncidentId, PageId
 from watchdog.core.rules import RuleId
-from watchdog.core.state import Incident, IncidentPhase, PageMark, PendingPage
+from watchdog.core.state import Hold, Incident, IncidentPhase, PageMark, Quiet
 from watchdog.core.timeline import HOUR, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
-OUTBOX_MAX = 256
-"""Pages waiting at once; when full the quietest, oldest one makes room, never a critical page."""
+NO_PAGE = PageId("")
+"""The outbox names a page when it is queued."""
 
 
 def tell(turn: Turn, incident: Incident, did: str, update: PageUpdate, rule: RuleId, *, agent_says: str = "") -> None:
     """Queue a page of an incident for its present tier, and arm the escalation if it is critical."""
     critical = incident.severity is Severity.CRITICAL
-    channels = turn.escalation.notices if incident.severity is Severity.INFO else _tier(turn, incident.tier)
-    _queue(turn, incident, update, rule, channels=channels, did=did, agent_says=agent_says)
+    quiet = _quiet_over(turn, incident)
+    if quiet is not None:
+        because = f"{quiet.who} wants quiet: {quiet.because}"
+        withheld = PageWithheld(
+            gateway=incident.gateway,
+            rule=RuleId.PAGE_WITHHELD,
+            because=because,
+            incident=incident.incident,
+            until_usec=quiet.until_usec,
+        )
+        turn.decide(withheld)
+        return
     told = replace(incident, paged_usec=turn.now_usec)
     _put(turn, told)
-    if critical and incident.phase is IncidentPhase.OPEN:
+    _queue(turn, told, update, rule, channels=_channels(turn, told), did=did, agent_says=agent_says)
+    if critical and incident.phase is IncidentPhase.OPEN and not incident.only:
         _mark(turn, told)
         _arm(turn, told)
 
 
+def _quiet_over(turn: Turn, incident: Incident) -> Quiet | None:
+    """Return the quiet that an incident's pages wait for; nothing hides that a gateway is held."""
+    gateway = next((each for each in turn.state.gateways if each.name == incident.gateway), None)
+    if gateway is None or (gateway.hold is Hold.HELD and incident.severity is Severity.CRITICAL):
+        return None
+    if gateway.maintenance is not None:
+        return gateway.maintenance
+    matter = incident.fingerprint.partition(":")[2]
+    return next((silence for silence in gateway.silences if silence.subject in ("", matter)), None)
+
+
 def tell_over(turn: Turn, incident: Incident, because: str) -> None:
-    """Tell everybody who was told of an incident that it is over. It wakes nobody: severity info."""
+    """Tell everybody who was told of an incident that it is over. It wakes nobody: severity info.
+
+    An incident of which nobody has taken a word yet is told once, as what it is by now.
+    """
     if incident.paged_usec is None:
         return
-    told = tuple(dict.fromkeys(channel for tier in turn.escalation.tiers[: incident.tier + 1] for channel in tier))
     over = replace(incident, severity=Severity.INFO, because=because)
-    _queue(turn, over, PageUpdate.RESOLVED, RuleId.PAGE_OVER, channels=told, did="", agent_says="")
+    unheard = outbox.unheard(turn, incident)
+    if unheard:
+        late = replace(over, title=f"happened and ended: {incident.title}")
+        _queue(turn, late, PageUpdate.UPDATED, RuleId.PAGE_OVER, channels=unheard, did="", agent_says="")
+    elif incident.told:
+        _queue(turn, over, PageUpdate.RESOLVED, RuleId.PAGE_OVER, channels=incident.told, did="", agent_says="")
 
 
 def notice(turn: Turn, gateway: GatewayName, rule: RuleId, *, title: str, because: str, next_command: str) -> None:
     """Tell without waking and without an incident."""
-    _put_in_outbox(
+    outbox.put(
         turn,
         QueuePage(
             gateway=gateway,
             rule=rule,
             because=because,
-            page=PageId(turn.next_action()),
+            page=NO_PAGE,
             incident=None,
             severity=Severity.INFO,
             update=PageUpdate.OPENED,
@@ -67,20 +96,20 @@ def notice(turn: Turn, gateway: GatewayName, rule: RuleId, *, title: str, becaus
     )
 
 
-def test_page(turn: Turn, *, severity: Severity, who: str) -> None:
-    """Send a page marked TEST through the real path to every channel of every tier."""
+def test_page(turn: Turn, *, severity: Severity, who: str, channel: str) -> None:
+    """Send a page marked TEST through the real path to every channel of every tier, or to one channel."""
     every = tuple(dict.fromkeys(channel for tier in turn.escalation.tiers for channel in tier))
-    _put_in_outbox(
+    outbox.put(
         turn,
         QueuePage(
             gateway=NOBODY,
             rule=RuleId.PAGE_TEST,
             because=f"asked for by {who}",
-            page=PageId(turn.next_action()),
+            page=NO_PAGE,
             incident=None,
             severity=severity,
             update=PageUpdate.TEST,
-            channels=every,
+            channels=(channel,) if channel else every,
             title="TEST - this is only a test of gatedog's pages",
             did="nothing is wrong",
             next_command="gatedog status",
@@ -96,6 +125,11 @@ def on_escalation_due(turn: Turn, incident: Incident) -> None:
     did = f"not acknowledged for {open_for}"
     if incident.tier + 1 < len(turn.escalation.tiers):
         tell(turn, replace(incident, tier=incident.tier + 1), did, PageUpdate.REPEATED, RuleId.PAGE_NEXT_TIER)
+    elif outbox.is_stuck(turn, incident):
+        because = "not told again: the page before has not got out yet, and is tried all the time"
+        rule = RuleId.PAGE_STILL_WAITS
+        turn.decide(NothingDone(gateway=incident.gateway, rule=rule, because=because))
+        _arm(turn, incident)
     else:
         tell(turn, incident, did, PageUpdate.REPEATED, RuleId.PAGE_REPEAT)
 
@@ -103,40 +137,26 @@ def on_escalation_due(turn: Turn, incident: Incident) -> None:
 def rearm(turn: Turn, incident: IncidentId) -> None:
     """Let a critical incident without an acknowledgement escalate again."""
     for each in turn.state.incidents:
-        if each.incident == incident and each.severity is Severity.CRITICAL and each.phase is IncidentPhase.OPEN:
+        is_loud = each.severity is Severity.CRITICAL and each.phase is IncidentPhase.OPEN and not each.only
+        if each.incident == incident and is_loud:
             _arm(turn, each)
 
 
-def on_delivered(turn: Turn, event: PageDelivered) -> None:
-    """Take a channel off a waiting page; the page is done when no channel waits."""
-    _settle(turn, event.page, event.channel, delivered=True)
+def next_tier(turn: Turn, page: QueuePage, did: str, rule: RuleId) -> bool:
+    """Tell the tier behind the one whose page did not get out; False when there is none, or no need of one."""
+    incident = next((each for each in turn.state.incidents if each.incident == page.incident), None)
+    if incident is None or incident.phase is not IncidentPhase.OPEN or incident.only:
+        return False  # a person has it, or it is over
+    if incident.tier + 1 >= len(turn.escalation.tiers):
+        return False  # there is nobody further to tell
+    tell(turn, replace(incident, tier=incident.tier + 1), did, PageUpdate.REPEATED, rule)
+    return True
 
 
-def on_failed(turn: Turn, event: PageFailed) -> None:
-    """A channel gave up for good: if it was the last hope of a critical page, tell the next tier now."""
-    pending = _settle(turn, event.page, event.channel, delivered=False)
-    if pending is None or pending.waiting or pending.delivered or pending.page.severity is not Severity.CRITICAL:
-        return
-    incident = next((each for each in turn.state.incidents if each.incident == pending.page.incident), None)
-    if incident is None or incident.phase is not IncidentPhase.OPEN or incident.tier + 1 >= len(turn.escalation.tiers):
-        return  # a person has it, or it is over, or there is nobody further to tell
-    raised = replace(incident, tier=incident.tier + 1)
-    did = f"channel {event.channel} could not deliver: {event.detail}"
-    tell(turn, raised, did, PageUpdate.REPEATED, RuleId.PAGE_CHANNEL_FAILED)
-
-
-def _settle(turn: Turn, page: PageId, channel: str, *, delivered: bool) -> PendingPage | None:
-    pending = next((each for each in turn.state.outbox if each.page.page == page), None)
-    if pending is None or channel not in pending.waiting:
-        return None
-    settled = replace(
-        pending,
-        waiting=tuple(name for name in pending.waiting if name != channel),
-        delivered=(*pending.delivered, channel) if delivered else pending.delivered,
-    )
-    kept = tuple(settled if each.page.page == page else each for each in turn.state.outbox)
-    turn.state = replace(turn.state, outbox=tuple(each for each in kept if each.waiting))
-    return settled
+def _channels(turn: Turn, incident: Incident) -> tuple[str, ...]:
+    if incident.only:
+        return incident.only
+    return turn.escalation.notices if incident.severity is Severity.INFO else _tier(turn, incident.tier)
 
 
 def _tier(turn: Turn, tier: int) -> tuple[str, ...]:
@@ -179,7 +199,7 @@ def _queue(
         gateway=incident.gateway,
         rule=rule,
         because=incident.because,
-        page=PageId(turn.next_action()),
+        page=NO_PAGE,
         incident=incident.incident,
         severity=incident.severity,
         update=update,
@@ -189,27 +209,7 @@ def _queue(
         next_command=incident.next_command,
         agent_says=agent_says,
     )
-    _put_in_outbox(turn, page)
-
-
-def _put_in_outbox(turn: Turn, page: QueuePage) -> None:
-    turn.decide(page)
-    if not page.channels:
-        return
-    outbox = _with_room(turn.state.outbox)
-    pending = PendingPage(page=page, queued_wall_usec=turn.stamp.wall_usec, waiting=page.channels)
-    turn.state = replace(turn.state, outbox=(*outbox, pending))
-
-
-def _with_room(outbox: tuple[PendingPage, ...]) -> tuple[PendingPage, ...]:
-    """Make room for one more page by the oldest notice, else the oldest warning; a critical page never makes room."""
-    if len(outbox) < OUTBOX_MAX:
-        return outbox
-    for severity in (Severity.INFO, Severity.WARNING):
-        for pending in outbox:
-            if pending.page.severity is severity:
-                return tuple(each for each in outbox if each is not pending)
-    return outbox  # all critical: their number is bounded by the night limit, not by this
+    outbox.put(turn, page)
 
 
 def _put(turn: Turn, changed: Incident) -> None:

@@ -9,8 +9,10 @@ read it.
 from dataclasses import dataclass
 from enum import Enum
 
+from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.endings import ExitRecord
-from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, Seq
+from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
+from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
 from watchdog.core.peer import Peer
 from watchdog.core.policy import Policy
 from watchdog.core.rival import JobKind, Rival
@@ -47,6 +49,11 @@ class Verb(Enum):
     UNACKNOWLEDGE = "unack"
     CLOSE_INCIDENT = "incident-close"
     TEST_PAGE = "page-test"
+    MAINTENANCE = "maintenance"
+    MAINTENANCE_END = "maintenance-end"
+    SILENCE = "silence"
+    SILENCE_END = "silence-end"
+    RETRY_PAGE = "page-retry"
 
 
 class Starter(Enum):
@@ -198,10 +205,7 @@ class EnforcementObserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayObserved:
-    """A full look at the gateway (level, not edge). `process` None: nothing of it runs.
-
-    `life` is the journal sequence number the process carries, FOREIGN_LIFE when it carries none.
-    """
+    """A full look at the gateway (level, not edge). `process` None: nothing of it runs; `life`: the seq it carries."""
 
     gateway: GatewayName
     process: ProcessRef | None
@@ -281,6 +285,9 @@ class ActionRequested:
     for_usec: int | None = None
     severity: str = ""
     """Only for page-test."""
+    subject: str = ""
+    """Of a silence: a matter or a probe's name; empty: whatever is found. Of page-test: the one channel to try; empty:
+    all of them. Of page-retry: the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,24 +321,6 @@ class EvidenceCollected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageDelivered:
-    """A channel took the page. For most channels that means queued elsewhere, not read by a person."""
-
-    page: PageId
-    channel: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFailed:
-    """A channel gave up on the page: a configuration fault, or a page past its time. Passing trouble is no event."""
-
-    page: PageId
-    channel: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired:
     """An alarm the core had set went off."""
 
@@ -361,16 +350,24 @@ Event = (
     | ForeignJobSeen
     | OwnershipObserved
     | BreakGlassUsed
+    | ProbeObserved
+    | LogClassSeen
+    | MeasuresObserved
+    | CodeObserved
     | ActionRequested
     | ActionSucceeded
     | ActionFailed
     | EvidenceCollected
     | PageDelivered
     | PageFailed
+    | PageStuck
+    | PageAcknowledged
     | TimerFired
 )
 
-OBSERVATIONS = (NetworkObserved, SystemdObserved, EnforcementObserved, GatewayObserved, OwnershipObserved)
+HEALTH_OBSERVATIONS = (ProbeObserved, LogClassSeen, MeasuresObserved, CodeObserved)
+LOOKS = (NetworkObserved, SystemdObserved, EnforcementObserved, GatewayObserved, OwnershipObserved)
+OBSERVATIONS = (*LOOKS, *HEALTH_OBSERVATIONS)
 """Level-triggered events: one that changes nothing is folded, not stored (journal/)."""
 
 

@@ -35,12 +35,15 @@ from watchdog.core.identity import GatewayName, IncidentId, LifeId, Seq, inciden
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, IncidentPhase
 from watchdog.core.tables import Machine, Moved
-from watchdog.core.timeline import DAY, HOUR, Usec
+from watchdog.core.timeline import DAY, HOUR, MINUTE, Usec
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 
 RESOLVED_KEPT = 64
 """Resolved incidents remembered for reopening; older ones live on in the journal."""
+
+FOLLOW_USEC = 10 * MINUTE
+"""How long the end of an incident is kept up on channels that were told of it."""
 
 _LOUDNESS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
@@ -61,6 +64,8 @@ class Matter(Enum):
     OWNER = "owner"
     BREAK_GLASS = "break-glass"
     SYSTEMD = "systemd"
+    DEGRADATION = "degradation"
+    PAGES = "pages"
 
 
 class IncidentMove(Enum):
@@ -106,6 +111,8 @@ class Finding:
     agent_says: str = ""
     tell_anyway: bool = False
     """Something was done that people must hear of, whether or not its rule has spoken before."""
+    only: tuple[str, ...] = ()
+    """Channels to tell instead of the tiers."""
 
 
 def report(turn: Turn, finding: Finding) -> None:
@@ -127,6 +134,7 @@ def resolve(turn: Turn, incident: Incident, *, rule: RuleId, because: str) -> No
         acknowledged_until_usec=None,
         acknowledged_by="",
         last_seq=turn.stamp.seq,
+        over_wall_usec=turn.stamp.wall_usec,
     )
     put(turn, resolved)
     name = incident.gateway
@@ -135,6 +143,9 @@ def resolve(turn: Turn, incident: Incident, *, rule: RuleId, because: str) -> No
         timer = TimerId(kind=kind, subject=incident.incident)
         turn.cancel_timer(timer, gateway=name, rule=rule, because="the incident is over")
     escalation.tell_over(turn, resolved, because)
+    if resolved.deliveries:
+        end = TimerId(kind=TimerKind.FOLLOW_END, subject=incident.incident)
+        turn.set_timer(end, FOLLOW_USEC, gateway=name, rule=rule, because="until channels have closed it")
 
 
 def resolve_matter(turn: Turn, gateway: GatewayName, matter: Matter, *, rule: RuleId, because: str) -> None:
@@ -144,12 +155,12 @@ def resolve_matter(turn: Turn, gateway: GatewayName, matter: Matter, *, rule: Ru
             resolve(turn, incident, rule=rule, because=because)
 
 
-def acknowledge(turn: Turn, incident: Incident, *, who: str, for_usec: int) -> None:
+def acknowledge(turn: Turn, incident: Incident, *, who: str, for_usec: int, rule: RuleId = RuleId.ACKNOWLEDGED) -> None:
     """Let a person take the story; pages rest for `for_usec` or until a new fact."""
     until = Usec(turn.now_usec + min(for_usec, turn.escalation.acknowledge_max_usec))
     taken = replace(moved(turn, incident, IncidentMove.ACKNOWLEDGE), acknowledged_until_usec=until, acknowledged_by=who)
     put(turn, taken)
-    name, rule = incident.gateway, RuleId.ACKNOWLEDGED
+    name = incident.gateway
     turn.decide(
         IncidentAcknowledged(
             gateway=name, rule=rule, because=f"taken by {who}", incident=incident.incident, until_usec=until
@@ -164,7 +175,10 @@ def acknowledge(turn: Turn, incident: Incident, *, who: str, for_usec: int) -> N
 def end_acknowledgement(turn: Turn, incident: Incident, *, because: str) -> Incident:
     """Take an acknowledgement back; returns the open incident."""
     opened = replace(
-        moved(turn, incident, IncidentMove.ACKNOWLEDGEMENT_ENDS), acknowledged_until_usec=None, acknowledged_by=""
+        moved(turn, incident, IncidentMove.ACKNOWLEDGEMENT_ENDS),
+        acknowledged_until_usec=None,
+        acknowledged_by="",
+        unanswered_wall_usec=turn.stamp.wall_usec,
     )
     put(turn, opened)
     turn.decide(
@@ -239,6 +253,7 @@ def _open(turn: Turn, finding: Finding) -> None:
         first_seq=turn.stamp.seq,
         last_seq=turn.stamp.seq,
         next_command=finding.next_command,
+        only=finding.only,
     )
     put(turn, opened)
     turn.decide(
@@ -261,6 +276,10 @@ def _reopen(turn: Turn, known: Incident, finding: Finding) -> None:
         resolved_usec=None,
         rules_seen=(finding.rule,),
         tier=0,
+        told=(),
+        deliveries=(),
+        over_wall_usec=None,
+        unanswered_wall_usec=turn.stamp.wall_usec,
     )
     put(turn, reopened)
     turn.decide(
@@ -284,6 +303,8 @@ def _extend(turn: Turn, known: Incident, finding: Finding) -> None:
     if new_fact and known.phase is IncidentPhase.ACKNOWLEDGED:
         incident = end_acknowledgement(turn, known, because=f"a new fact: {finding.because}")
     incident = _taken_in(turn, incident, finding)
+    if new_fact:
+        incident = replace(incident, unanswered_wall_usec=turn.stamp.wall_usec)
     put(turn, incident)
     turn.decide(
         IncidentExtended(

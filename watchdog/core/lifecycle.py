@@ -13,7 +13,7 @@ Invariant: every life is entered in the ledger exactly once, when it is first se
 
 from dataclasses import replace
 
-from watchdog.core import escalation, incident, restart
+from watchdog.core import escalation, health, incident, restart
 from watchdog.core.decisions import (
     Charge,
     EndingJudged,
@@ -135,6 +135,7 @@ def begin(turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId) -> N
     turn.set_timer(deadline, policy.ready.timeout_usec, gateway=name, rule=rule, because="until it is ready")
     stable = TimerId(kind=TimerKind.STABLE, subject=name)
     turn.set_timer(stable, policy.backoff.stable_after_usec, gateway=name, rule=rule, because="until it is stable")
+    health.on_life_began(turn, name, charge)
     if not ours and gateway.hold is Hold.HELD:
         restart.report_foreign_during_hold(turn, name)
 
@@ -152,6 +153,7 @@ def on_ready(turn: Turn, event: GatewayReady) -> None:
     turn.put(replace(gateway, life=replace(life, ready_usec=turn.now_usec)))
     deadline = TimerId(kind=TimerKind.START_DEADLINE, subject=name)
     turn.cancel_timer(deadline, gateway=name, rule=RuleId.LIFE_BEGAN, because="it is ready")
+    health.on_ready(turn, name)
     for matter in (Matter.DOWN, Matter.START):
         incident.resolve_matter(turn, name, matter, rule=RuleId.INCIDENT_UP, because="it is up and ready again")
 
@@ -221,6 +223,7 @@ def end(turn: Turn, name: GatewayName, record: ExitRecord, *, follow: bool) -> N
     )
     rule = RuleId.ENDING_HOST_LOST if ending is EndingClass.HOST_LOST else RuleId.ENDING_UNASKED
     rule = RuleId.ENDING_ASKED if asked else rule
+    health.on_life_ended(turn, name, asked=asked)
     because = ending_text(record)
     turn.decide(EndingJudged(gateway=name, rule=rule, because=because, life=life.life, ending=ending, asked=asked))
     incident.resolve_matter(turn, name, Matter.STOP, rule=rule, because="it has ended after all")

@@ -34,13 +34,19 @@ def order_start(turn: Turn, name: GatewayName, charge: Charge, rule: RuleId, bec
     turn.set_timer(timer, START_DEADLINE_USEC, gateway=name, rule=rule, because="until a life is seen")
 
 
-def order_stop(turn: Turn, name: GatewayName, request: RequestId, because: str) -> None:
-    """Ask the present life to end; its ending will answer `request`."""
+def order_stop(
+    turn: Turn,
+    name: GatewayName,
+    request: RequestId | None,
+    because: str,
+    *,
+    rule: RuleId = RuleId.REQUEST_GRANTED,
+) -> None:
+    """Ask the present life to end; its ending will answer `request`, or nobody's."""
     gateway = turn.gateway(name)
     assert gateway.life is not None, "only a life can be stopped"
     moved = move_phase(turn, gateway, PhaseMove.ORDER_STOP)
     turn.put(replace(moved, life=replace(gateway.life, stop_request=request)))
-    rule = RuleId.REQUEST_GRANTED
     process = gateway.life.process
     turn.decide(StopGateway(gateway=name, rule=rule, because=because, action=turn.next_action(), process=process))
     timer = TimerId(kind=TimerKind.STOP_DEADLINE, subject=name)

@@ -39,7 +39,7 @@ def on_foreign_job(turn: Turn, event: ForeignJobSeen) -> None:
     jobs = (*recent, turn.now_usec)[-FOREIGN_JOBS_KEPT:]
     turn.put(replace(gateway, foreign_jobs=jobs))
     because = f"{event.job.value} job {event.job_id} is not gatedog's{_tail(event.detail)}"
-    command = f"gatedog events {event.gateway}"
+    command = "gatedog events"
     if len(jobs) < FOREIGN_JOBS_TELL:
         title = f"somebody else gave systemd a {event.job.value} job for it"
         escalation.notice(turn, event.gateway, RuleId.FOREIGN_JOB, title=title, because=because, next_command=command)

@@ -6,9 +6,10 @@ Deliberately not here: parsing and the relations between values (policyfile/), a
 channel settings and credentials itself, so that neither ever reaches the journal).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
 from watchdog.core.identity import GatewayName
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
 
@@ -123,6 +124,32 @@ class GatewayPolicy:
     budget: BudgetPolicy = BudgetPolicy()
     backoff: BackoffPolicy = BackoffPolicy()
     spiral: SpiralPolicy = SpiralPolicy()
+    health: HealthPolicy = field(default_factory=HealthPolicy)
+    probes: tuple[ProbePolicy, ...] = ()
+    observe: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(name, argv) of fixed commands that look at the gateway under its own uid; sorted by name. Units only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneOffset:
+    """From `since_wall_usec` on, a zone's clocks are `offset_usec` ahead of UTC."""
+
+    since_wall_usec: int
+    offset_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """When people sleep, by the clocks of a zone. `begins` and `ends` count from midnight; they may span it.
+
+    The core can look no zone up, so the policy brings the zone's changes of clock with it, oldest first, from before
+    now to some years ahead (policyfile/zone.py). Behind the last one its offset stays.
+    """
+
+    zone: str
+    begins_usec: int
+    ends_usec: int
+    offsets: tuple[ZoneOffset, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +164,14 @@ class EscalationPolicy:
     acknowledge_for_usec: int = HOUR
     critical_burst: Window = Window(starts=6, per_usec=8 * HOUR)
     """Critical notifications of one gateway for an unchanged fact; beyond it they come hourly."""
+    quiet_hours: QuietHours | None = None
+    """Warnings and notices wait until they are over; critical pages never do."""
+    channel_burst: Window = Window(starts=10, per_usec=5 * MINUTE)
+    """Pages that one channel carries; what comes beyond them is counted and told as one."""
+    critical_reserve: int = 10
+    """Critical pages that a channel carries when its burst is spent on others."""
+    last_resort: tuple[str, ...] = ("terminal",)
+    """Who is told that pages do not get out: channels of this very machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from watchdog.core import budget, escalation, incident, restart, safemode
+from watchdog.core import budget, escalation, health, incident, quiet, restart, retry, safemode
 from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.decisions import (
     BudgetReset,
@@ -25,7 +25,7 @@ from watchdog.core.decisions import (
 )
 from watchdog.core.events import ActionRequested, Verb
 from watchdog.core.hold import HoldMove
-from watchdog.core.identity import request_id
+from watchdog.core.identity import PageId, request_id
 from watchdog.core.incident import Matter
 from watchdog.core.machines import move_hold, move_phase
 from watchdog.core.orders import order_start, order_stop
@@ -52,16 +52,24 @@ _PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
     Verb.UNACKNOWLEDGE: _HUMAN,
     Verb.CLOSE_INCIDENT: _HUMAN,
     Verb.TEST_PAGE: _HUMAN,
+    Verb.MAINTENANCE: _HUMAN,
+    Verb.MAINTENANCE_END: _HUMAN,
+    Verb.SILENCE: _HUMAN,
+    Verb.SILENCE_END: _HUMAN,
+    Verb.RETRY_PAGE: _HUMAN,
 }
 
 _ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
-_NEEDS_REASON = frozenset({Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART})
+_ABOUT_PAGES = frozenset({Verb.TEST_PAGE, Verb.RETRY_PAGE})
+_NEEDS_REASON = frozenset(
+    {Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART, Verb.MAINTENANCE, Verb.SILENCE}
+)
 
 
 def on_requested(turn: Turn, event: ActionRequested) -> None:
     """Judge a request, answer it, and do what was granted."""
     request = request_id(turn.stamp.seq)
-    about_gateway = event.verb not in _ABOUT_INCIDENTS and event.verb is not Verb.TEST_PAGE
+    about_gateway = event.verb not in _ABOUT_INCIDENTS and event.verb not in _ABOUT_PAGES
     judgement = _judge(turn, event)
     turn.decide(
         OriginJudged(
@@ -124,12 +132,18 @@ def _carry_out(turn: Turn, ask: Ask) -> None:
         case Verb.ASK_RESTART:
             because = "you are a human: you need not ask"
             fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog restart {name}")
+        case Verb.MAINTENANCE | Verb.MAINTENANCE_END | Verb.SILENCE | Verb.SILENCE_END:
+            quiet.on_granted(turn, ask)
         case Verb.ACKNOWLEDGE | Verb.UNACKNOWLEDGE | Verb.CLOSE_INCIDENT:
             _about_incident(turn, ask)
         case Verb.TEST_PAGE:
             severity = next((each for each in Severity if each.value == ask.event.severity), Severity.INFO)
-            escalation.test_page(turn, severity=severity, who=ask.who)
-            grant(turn, ask, "a test page is on its way to every channel", "gatedog status")
+            channel = ask.event.subject
+            escalation.test_page(turn, severity=severity, who=ask.who, channel=channel)
+            to = f"channel {channel}" if channel else "every channel"
+            grant(turn, ask, f"a test page is on its way to {to}", "gatedog page list")
+        case Verb.RETRY_PAGE:
+            _retry_page(turn, ask)
 
 
 def _start_or_restart(turn: Turn, ask: Ask) -> None:
@@ -231,6 +245,14 @@ def _about_incident(turn: Turn, ask: Ask) -> None:
             _close(turn, ask, story)
 
 
+def _retry_page(turn: Turn, ask: Ask) -> None:
+    retried = retry.give_again(turn, PageId(ask.event.subject), who=ask.who)
+    if retried.channels:
+        grant(turn, ask, f"tried again on {', '.join(retried.channels)}", "gatedog page list")
+    else:
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, retried.why_not, "gatedog page list")
+
+
 def _unacknowledge(turn: Turn, ask: Ask, story: Incident) -> None:
     if story.phase is not IncidentPhase.ACKNOWLEDGED:
         because = f"{story.incident} is not acknowledged"
@@ -246,4 +268,6 @@ def _close(turn: Turn, ask: Ask, story: Incident) -> None:
     if turn.knows(story.gateway):
         # A human has looked: what happened before belongs to this story, and the next ending begins a new one.
         turn.put(replace(turn.gateway(story.gateway), chain=()))
+        if story.fingerprint.endswith(Matter.DEGRADATION.value):
+            health.start_over(turn, story.gateway)
     grant(turn, ask, f"{story.incident} is closed", "gatedog status")

@@ -291,6 +291,8 @@ def _hold_or_slow(turn: Turn, policy: GatewayPolicy, record: ExitRecord, exhaust
 
 
 def _account(turn: Turn, gateway: GatewayState, policy: GatewayPolicy, record: ExitRecord) -> Charge:
+    if gateway.health.mending:  # gatedog ended it for a degradation, which the gateway may have faked
+        return Charge.SELF_RESTART if gateway.health.fakeable else Charge.AUTOMATIC
     ending, by = classify(record), record.by
     left = ending is EndingClass.CLEAN and by in (Sender.UNKNOWN, Sender.SELF)
     killed_inside = by is Sender.SUPERVISED or (by is Sender.SELF and record.signal is not None)

@@ -12,7 +12,18 @@ from enum import Enum
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
 from watchdog.core.events import Verb
-from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, RequestId, Seq
+from watchdog.core.healthstate import HealthState
+from watchdog.core.identity import (
+    ActionId,
+    BootId,
+    GatewayName,
+    IncidentId,
+    LifeId,
+    PageId,
+    ProcessRef,
+    RequestId,
+    Seq,
+)
 from watchdog.core.policy import Policy
 from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
@@ -110,6 +121,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """A time in which a human wants no pages (core/quiet.py)."""
+
+    until_usec: Usec
+    until_wall_usec: Usec
+    began_usec: Usec
+    who: str
+    because: str
+    subject: str = ""
+    """Of a silence: a matter or a probe's name; empty: everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
     """One gateway: several small machines and their ledgers."""
 
@@ -152,6 +176,37 @@ class GatewayState:
     """When the service manager took on jobs that were not gatedog's; the last few."""
     break_glass_wall_usec: Usec = Usec(0)
     """The newest use of break-glass on record, by its own clock."""
+    health: HealthState = field(default_factory=HealthState)
+    maintenance: Quiet | None = None
+    silences: tuple[Quiet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPage:
+    """A page some channels have not taken yet: the outbox."""
+
+    page: QueuePage
+    queued_wall_usec: Usec
+    waiting: tuple[str, ...]
+    delivered: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """Channels that gave it up."""
+    stuck: tuple[str, ...] = ()
+    """Waiting channels that have tried for a while."""
+    queued_usec: Usec = Usec(0)
+    collapsed: int = 0
+    """Earlier pages of the same incident that nobody had taken, and that this one took the place of."""
+    first_wall_usec: Usec = Usec(0)
+    """When the first of those was queued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A page that a channel took, and what the receiver calls it."""
+
+    channel: str
+    page: PageId
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,16 +236,19 @@ class Incident:
     acknowledged_until_usec: Usec | None = None
     acknowledged_by: str = ""
     next_command: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingPage:
-    """A page some channels have not taken yet: the outbox."""
-
-    page: QueuePage
-    queued_wall_usec: Usec
-    waiting: tuple[str, ...]
-    delivered: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """Channels that pages of it were queued for since it opened: those are told that it is over."""
+    only: tuple[str, ...] = ()
+    """Channels that are told instead of the tiers; such an incident does not escalate."""
+    unanswered_wall_usec: Usec = Usec(0)
+    """When it last became news again; an acknowledgement given before that is none."""
+    acknowledged_pages: tuple[PageId, ...] = ()
+    """Pages acknowledged on a channel: each counts once. The newest few."""
+    latest: PendingPage | None = None
+    """The last page queued for it, while channels may have to keep something up."""
+    deliveries: tuple[Delivery, ...] = ()
+    """Which channel took which page, the newest few a channel; oldest first."""
+    over_wall_usec: Usec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +268,24 @@ class PageMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelMemory:
+    """What is remembered of one channel (core/rate.py)."""
+
+    channel: str
+    spent_until_usec: Usec = Usec(0)
+    """When the pages it was given will be paid for, at the pace the policy allows."""
+    folded: int = 0
+    """Pages it was not given."""
+    folded_severity: Severity = Severity.INFO
+    """The loudest of them."""
+    folded_since_usec: Usec = Usec(0)
+    folded_title: str = ""
+    """The first of the loudest."""
+    tested_wall_usec: Usec | None = None
+    """When it last took a test page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """The whole memory."""
 
@@ -222,6 +298,12 @@ class State:
     timers: tuple[Timer, ...] = ()
     outbox: tuple[PendingPage, ...] = ()
     page_marks: tuple[PageMark, ...] = ()
+    delayed: tuple[PendingPage, ...] = ()
+    """Pages that wait until the quiet hours are over; nobody has been given them."""
+    given_up: tuple[PendingPage, ...] = ()
+    """Pages that a channel gave up and that wait nowhere any more, the newest few: `gatedog page retry`."""
+    channels: tuple[ChannelMemory, ...] = ()
+    """Sorted by name."""
     eldest_life: ProcessRef | None = None
     """The first main process of any gateway in this boot: a human's terminal has an ancestor older than this."""
     has_network: bool = True

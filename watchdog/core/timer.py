@@ -19,11 +19,16 @@ class TimerKind(Enum):
     ESCALATE = "escalate"
     ACKNOWLEDGEMENT_END = "acknowledgement-end"
     QUIET = "quiet"
+    QUIET_END = "quiet-end"
+    STUCK = "stuck"
+    FOLLOW_END = "follow-end"
+    MORE_PAGES = "more-pages"
+    QUIET_HOURS_END = "quiet-hours-end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerId:
-    """`subject` is a gateway name or an incident id."""
+    """`subject` is a gateway name, an incident id, a channel, or empty where there is only one such alarm."""
 
     kind: TimerKind
     subject: str

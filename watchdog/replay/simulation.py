@@ -12,7 +12,7 @@ they began are passed over. What a recording cannot say is read in the plainest 
 - A forward jump of the wall clock is a resume from suspend; a backward one is a step.
 - An ending that nobody's manager follows up within fifteen minutes stays down, and the ordered start goes unanswered.
 
-Deliberately not here: probes and metrics; they wait for the health machine.
+How probes and metrics are read is in replay/soundings.py.
 """
 
 from dataclasses import dataclass, replace
@@ -44,6 +44,7 @@ from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.replay.recording import Moment, Recording, read_recording
+from watchdog.replay.soundings import Soundings, probes_of
 from watchdog.replay.world import World
 
 NO_EFFECT_USEC = 10 * MINUTE
@@ -131,6 +132,7 @@ class _Player:
         self.moments = recording.moments
         self.policy = _recorded_policy(recording, policy)
         self.name: GatewayName = self.policy.gateways[0].name
+        self.soundings = Soundings(self.name)
         self.avoided = 0
         self._next_pid = 100
         self._passing_over = False
@@ -176,8 +178,10 @@ class _Player:
                 self._request(index, moment)
             case "clock-jump":
                 self._jump(round(float(moment.fields.get("delta", 0)) * 1_000_000))
+            case "probe" | "metric" if not self._passing_over:
+                self._sound(moment)
             case _:
-                pass  # probes and metrics, and the lives gatedog would not have started
+                pass  # kinds that this version does not know, and the lives gatedog would not have started
 
     # -- starts and ends -------------------------------------------------------------------------------------------
 
@@ -195,6 +199,7 @@ class _Player:
             self.avoided += 1
             return
         self._passing_over = False
+        self.soundings.begin(moment.at_usec)
         foreign = by == "second-manager" or gateway.start_life is None
         self.world.feed(
             MainProcessStarted(
@@ -229,6 +234,17 @@ class _Player:
         self._next_pid += 1
         ticks = BOOT_TICKS + 1 + self.world.now_usec * TICKS_PER_SECOND // 1_000_000
         return ProcessRef(pid=self._next_pid, start_ticks=ticks, boot=self.world.boot)
+
+    def _sound(self, moment: Moment) -> None:
+        life = self.world.gateway().life
+        if life is None:
+            return
+        for event in self.soundings.due(moment.at_usec, life.process):
+            self.world.feed(event)
+        if moment.kind == "metric":
+            self.soundings.metric(moment)
+        elif moment.text("name"):
+            self.world.feed(self.soundings.probe(moment, life.process))
 
     # -- requests and the clock ------------------------------------------------------------------------------------
 
@@ -304,6 +320,7 @@ def _recorded_policy(recording: Recording, policy: Policy | None) -> Policy:
     gateway = replace(
         base,
         trusted_units=(*base.trusted_units, *schedules),
+        probes=probes_of(recording),
         backoff=BackoffPolicy(first_usec=0, max_usec=0, stable_after_usec=base.backoff.stable_after_usec),
     )
     escalation = policy.escalation if policy is not None else EscalationPolicy()

@@ -15,6 +15,7 @@ from watchdog.core.decisions import (
     CollectEvidence,
     Decision,
     EndingJudged,
+    HealthChanged,
     HoldPlaced,
     HoldReleased,
     IncidentAcknowledged,
@@ -25,10 +26,16 @@ from watchdog.core.decisions import (
     KillGateway,
     NothingDone,
     OriginJudged,
+    PageDelayed,
+    PageFolded,
+    PageRetried,
+    PageWithheld,
     PolicyAdopted,
     PolicyKept,
     ProbationPassed,
     QueuePage,
+    QuietEnded,
+    QuietGranted,
     SetTimer,
     Severity,
     SlowEntered,
@@ -49,6 +56,8 @@ AboutIncident = (
     | IncidentAcknowledged
     | AcknowledgementEnded
 )
+AboutHealth = HealthChanged | QuietGranted | QuietEnded
+AboutPage = PageWithheld | PageDelayed | PageFolded | PageRetried
 
 
 def decision_text(decision: Decision) -> str:
@@ -129,9 +138,40 @@ def _verdict(verdict: Verdict) -> str:
             said = "the last good policy stays in force"
         case NothingDone():
             said = "nothing to do"
+        case HealthChanged() | QuietGranted() | QuietEnded():
+            said = _about_health(verdict)
+        case PageWithheld() | PageDelayed() | PageFolded() | PageRetried():
+            said = _about_page(verdict)
         case _:
             said = _about_incident(verdict)
     return said
+
+
+def _about_health(verdict: AboutHealth) -> str:
+    name = verdict.gateway
+    match verdict:
+        case HealthChanged():
+            return f"{name} is {verdict.health.value}"
+        case QuietGranted():
+            return f"no pages about {visible(verdict.subject, 60) or name} for a while"
+        case QuietEnded():
+            return f"pages about {visible(verdict.subject, 60) or name} again"
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _about_page(verdict: AboutPage) -> str:
+    match verdict:
+        case PageWithheld():
+            return f"{verdict.incident} waits until the quiet is over"
+        case PageDelayed():
+            return f"{verdict.incident or 'a notice'} waits until the morning"
+        case PageFolded():
+            return f"no page of its own about {verdict.incident or 'this'} to {', '.join(verdict.channels)}"
+        case PageRetried():
+            return f"page {verdict.page} is tried again on {', '.join(verdict.channels)}"
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _about_incident(verdict: AboutIncident) -> str:

@@ -6,6 +6,7 @@ unescaped. Deliberately not here: what was decided on it (decisionwords.py).
 
 from typing import assert_never
 
+from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.endings import ending_text
 from watchdog.core.events import (
     ActionFailed,
@@ -30,8 +31,6 @@ from watchdog.core.events import (
     MainProcessStarted,
     NetworkObserved,
     OwnershipObserved,
-    PageDelivered,
-    PageFailed,
     PolicyLoaded,
     PolicyRejected,
     Starter,
@@ -41,6 +40,7 @@ from watchdog.core.events import (
     TimerFired,
 )
 from watchdog.core.identity import FOREIGN_LIFE
+from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeCause, ProbeObserved
 from watchdog.core.timeline import duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.report.escape import TEXT_MAX, agent_says, visible
@@ -63,6 +63,7 @@ AboutGatedog = (
     | JournalRenewed
 )
 AboutOwner = ForeignJobSeen | OwnershipObserved | BreakGlassUsed
+AboutHealth = ProbeObserved | LogClassSeen | MeasuresObserved | CodeObserved
 AboutGateway = EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited
 
 
@@ -82,6 +83,10 @@ def event_text(event: Event) -> str:
             said = f"page {event.page} was taken by {event.channel}{_tail(event.detail)}"
         case PageFailed():
             said = f"page {event.page} was given up by {event.channel}{_tail(event.detail)}"
+        case PageStuck():
+            said = f"page {event.page} does not get out by {event.channel} so far{_tail(event.detail)}"
+        case PageAcknowledged():
+            said = f"{visible(event.by, 60)} took {event.incident} by {event.channel} (page {event.page})"
         case TimerFired():
             said = f"alarm: {timer_text(event.timer)}"
         case (
@@ -90,6 +95,8 @@ def event_text(event: Event) -> str:
             said = _about_gateway(found)
         case (ForeignJobSeen() | OwnershipObserved() | BreakGlassUsed()) as found:
             said = _about_owner(found)
+        case (ProbeObserved() | LogClassSeen() | MeasuresObserved() | CodeObserved()) as found:
+            said = _about_health(found)
         case _ as found:
             said = _about_gatedog(found)
     return visible(said)
@@ -114,9 +121,19 @@ def timer_text(timer: TimerId) -> str:
             what = "the acknowledgement ends"
         case TimerKind.QUIET:
             what = "it has been quiet"
+        case TimerKind.QUIET_END:
+            what = "a maintenance or silence ends"
+        case TimerKind.STUCK:
+            what = "pages do not get out"
+        case TimerKind.FOLLOW_END:
+            what = "channels have closed it"
+        case TimerKind.MORE_PAGES:
+            what = "it has room for pages again"
+        case TimerKind.QUIET_HOURS_END:
+            what = "the quiet hours are over"
         case _ as unreachable:
             assert_never(unreachable)
-    return f"{timer.subject}: {what}"
+    return f"{timer.subject}: {what}" if timer.subject else what
 
 
 def _about_gateway(event: AboutGateway) -> str:
@@ -153,6 +170,28 @@ def _about_owner(event: AboutOwner) -> str:
             return f"{name}: somebody else may own it{_tail(found)}"
         case BreakGlassUsed():
             return f"{name}: break-glass {event.verb} was used by {visible(event.who, TEXT_MAX)}"
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _about_health(event: AboutHealth) -> str:
+    name = event.gateway
+    match event:
+        case ProbeObserved():
+            cause = "" if event.cause is ProbeCause.UNKNOWN else f" ({event.cause.value} cause)"
+            return f"{name}: probe {event.probe} said {event.result.value}{cause}{_tail(event.detail)}"
+        case LogClassSeen():
+            times = f" {event.count} times" if event.count > 1 else ""
+            return f"{name} logged {event.log_class.value}{times}; {agent_says(event.line)}"
+        case MeasuresObserved():
+            counted = ", ".join(f"{reading.measure.value} {reading.value}" for reading in event.readings) or "nothing"
+            return f"{name} was measured over {duration_text(event.span_usec)}: {counted}"
+        case CodeObserved(changed=()):
+            return f"{name} runs the code that is on disk"
+        case CodeObserved():
+            return (
+                f"{name}: the code on disk is newer than the process: {', '.join(event.changed)}{_tail(event.detail)}"
+            )
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -50,8 +50,17 @@ def standing_of(gateway: Mapping[str, Any]) -> Standing:
     """Judge one gateway of a Status reply."""
     if gateway["hold"] == "held":
         return Standing.DOWN
+    if gateway.get("maintenance"):
+        return Standing.MAINTENANCE
+    health = gateway.get("health") or {"word": "healthy"}  # written by a version before health was known
+    if health["word"] == "degraded" and gateway["phase"] in ("up", "starting"):
+        return Standing.DEGRADED
+    if gateway["phase"] == "up" and gateway["ready"]:
+        if health["word"] != "unknown" or not health["probes"]:
+            return Standing.READY
+        return Standing.UNKNOWN if any(probe["lost_sight"] for probe in health["probes"]) else Standing.STARTING
     if gateway["phase"] == "up":
-        return Standing.READY if gateway["ready"] else Standing.STARTING
+        return Standing.STARTING
     return _BY_PHASE.get(gateway["phase"], Standing.UNKNOWN)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from watchdog.core.timeline import duration_text
 from watchdog.report.escape import TEXT_MAX, agent_says, visible
+from watchdog.report.healthrows import draw_health
 from watchdog.report.moments import ago, clock_time, instant, since
 from watchdog.report.rows import Hue, Page
 from watchdog.report.standing import SIGNS, STALE_AFTER_USEC, WORST_FIRST, Standing, standing_of
@@ -110,6 +111,7 @@ def _draw_gateway(page: Page, gateway: Object, reply: Object, standing: Standing
         _draw_why(page, gateway, incidents)
         _draw_commands(page, gateway, incidents)
         _draw_process(page, gateway)
+    draw_health(page, gateway, well=well)
     _draw_budget(page, gateway, bars=not well)
     if not well and (strip := strip_text(gateway)):
         page.row("last 2h", strip, lines_max=2)

@@ -22,6 +22,7 @@ from watchdog.core.decisions import (
     StartGateway,
     StopGateway,
 )
+from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.events import (
     ActionFailed,
     ActionRequested,
@@ -38,8 +39,6 @@ from watchdog.core.events import (
     MainProcessExited,
     MainProcessStarted,
     NetworkObserved,
-    PageDelivered,
-    PageFailed,
     PolicyLoaded,
     PolicyRejected,
     SupervisorStarted,
@@ -137,7 +136,7 @@ def _answers_to(event: Event) -> object:
     match event:
         case ActionSucceeded() | ActionFailed():
             return ("action", event.action)
-        case PageDelivered() | PageFailed():
+        case PageDelivered() | PageFailed() | PageStuck():
             return ("page", event.page)
         case MainProcessStarted():
             return ("life", event.life)
@@ -171,7 +170,7 @@ def _answer(record: Record) -> str:
 
 def _room(event: Event) -> str:
     match event:
-        case PageDelivered() | PageFailed():
+        case PageDelivered() | PageFailed() | PageStuck() | PageAcknowledged():
             return "pager"
         case ActionRequested():
             return "control"
