@@ -81,7 +81,7 @@ def test_example_shows_every_key(name: str) -> None:
         ".".join(str(part) for part in path)
         for path in findings.asked
         if not re.search(rf"^(# )?{re.escape(str(path[-1]))} = ", text, re.MULTILINE)
-        and not re.search(rf"^\[({re.escape('.'.join(map(str, path)))})[.\]]", text, re.MULTILINE)
+        and not re.search(rf"^(?:# )?\[\[?({re.escape('.'.join(map(str, path)))})[.\]]", text, re.MULTILINE)
     ]
 
     assert missing == []

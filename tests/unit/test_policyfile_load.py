@@ -38,7 +38,7 @@ def test_every_key_reaches_the_policy() -> None:
     text = """
 [gateway.main]
 command = ["/usr/bin/agent", "serve it"]
-profile = "openclaw"
+profile = "generic-http"
 user = "agent"
 directory = "/srv/agent"
 environment = { B = "2", A = "1" }
@@ -73,7 +73,7 @@ hold_below = "1min"
         environment=(("A", "1"), ("B", "2")),
         log_bytes_max=1 << 20,
     )
-    assert (gateway.name, gateway.profile, gateway.port, gateway.unit) == ("main", "openclaw", 18789, "")
+    assert (gateway.name, gateway.profile, gateway.port, gateway.unit) == ("main", "generic-http", 18789, "")
     assert gateway.trusted_units == ("backup.service",)
     assert (gateway.ready.kind, gateway.ready.target) == (Readiness.TCP, "127.0.0.1:18789")
     assert (gateway.ready.delay_usec, gateway.ready.timeout_usec) == (0, 90 * SECOND)
@@ -163,7 +163,6 @@ unit = "x"
         ('command = ["a"]\nspiral.page_at = 1', "page_at is 1"),
         ('command = ["a"]\nspiral.gap_max = "4min"', "gap_max (4m) is not more than backoff.max"),
         ('command = ["a"]\nspiral.hold_below = "5h"', "hold_below (5h) is more than gap_max"),
-        ('command = ["a"]\n[[gateway.main.probe]]\nkind = "tcp"', "probes are not supported by this version"),
     ],
 )
 def test_problem_is_named_once(body: str, what: str) -> None:

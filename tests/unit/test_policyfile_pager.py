@@ -12,12 +12,11 @@ from watchdog.core.timeline import HOUR, MINUTE, SECOND
 from watchdog.policyfile.pagersettings import (
     NO_FILE,
     TERMINAL,
-    ChannelKind,
-    ChannelSettings,
     PagerSettings,
     load_pager,
     parse_pager,
 )
+from watchdog.policyfile.pagersettings_kinds import ExecSettings, SmtpSettings, Tls, Web, WebhookSettings
 from watchdog.policyfile.problems import PolicyProblems, Problem
 
 TIER = '[escalation]\ntiers = [["terminal"]]\n'
@@ -66,26 +65,21 @@ def test_every_key_reaches_the_settings(tmp_path: Path) -> None:
 
     assert load_pager(file) == PagerSettings(
         channels=(
-            ChannelSettings(
+            WebhookSettings(
                 name="hook",
-                kind=ChannelKind.WEBHOOK,
-                url="https://ntfy.example.org/ops",
-                credential_file="/etc/gatedog/hook.token",
+                web=Web(url="https://ntfy.example.org/ops", credential_file="/etc/gatedog/hook.token"),
             ),
-            ChannelSettings(
+            SmtpSettings(
                 name="mail",
-                kind=ChannelKind.SMTP,
                 host="mail.example.org",
                 port=465,
                 sender="gatedog@example.org",
                 recipients=("boss@example.org",),
                 username="gatedog",
                 credential_file="/etc/gatedog/mail.password",
-                tls="tls",
+                tls=Tls.TLS,
             ),
-            ChannelSettings(
-                name="script", kind=ChannelKind.EXEC, argv=("/usr/local/bin/wake", "me"), timeout_usec=30 * SECOND
-            ),
+            ExecSettings(name="script", argv=("/usr/local/bin/wake", "me"), timeout_usec=30 * SECOND),
             TERMINAL,
         ),
         escalation=EscalationPolicy(

@@ -1,8 +1,8 @@
 """policy.toml and the pager.toml beside it -> core.policy.Policy, or all their problems at once.
 
 Invariant: the policy that comes out is complete and possible (relations.py), or nothing comes out. Every default is
-taken from core/policy.py; there is no second list of defaults to drift from it. Deliberately not here: probes (this
-version refuses them loudly rather than ignoring them) and profiles' contents.
+taken from core/policy.py; there is no second list of defaults to drift from it. A gateway's table lies over its profile
+(profiles.py): what it does not say is read from there. Deliberately not here: probes (probesection.py).
 """
 
 import hashlib
@@ -25,8 +25,11 @@ from watchdog.core.policy import (
     StopPolicy,
 )
 from watchdog.policyfile.guard import read_guarded
+from watchdog.policyfile.observe import read_observe
 from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, parse_pager
-from watchdog.policyfile.problems import Findings, KeyPath, PolicyProblems, Problem
+from watchdog.policyfile.probesection import read_health, read_probes, with_port
+from watchdog.policyfile.problems import Findings, PolicyProblems, Problem
+from watchdog.policyfile.profiles import Profiles
 from watchdog.policyfile.relations import Impossible, find_impossible, find_rivals
 from watchdog.policyfile.section import Section, open_document
 
@@ -58,6 +61,7 @@ def load_policy(path: Path, *, euid: int | None = None) -> LoadedPolicy:
     problems: tuple[Problem, ...] = ()
     raw, raw_pager = b"", b""
     pager, policy = NO_FILE, None
+    profiles = Profiles(file.parent / "profiles", euid=euid)
     try:
         if is_written(beside):
             raw_pager = read_guarded(beside, euid=euid)
@@ -66,12 +70,14 @@ def load_policy(path: Path, *, euid: int | None = None) -> LoadedPolicy:
         problems = refused.problems
     try:
         raw = read_guarded(file, euid=euid)
-        policy = parse_policy(raw, str(file), pager.escalation)
+        policy = parse_policy(raw, str(file), pager.escalation, profiles)
     except PolicyProblems as refused:
         problems = refused.problems + problems
     if problems or policy is None:
         raise PolicyProblems(problems)
-    return LoadedPolicy(policy=policy, pager=pager, digest=digest_of(raw, raw_pager), source=str(file))
+    return LoadedPolicy(
+        policy=policy, pager=pager, digest=digest_of(raw, raw_pager, *profiles.used()), source=str(file)
+    )
 
 
 def is_written(file: Path) -> bool:
@@ -94,23 +100,29 @@ def digest_of(*files: bytes) -> str:
     return digest.hexdigest()
 
 
-def parse_policy(raw: bytes, file: str, escalation: EscalationPolicy | None = None) -> Policy:
+def parse_policy(
+    raw: bytes, file: str, escalation: EscalationPolicy | None = None, profiles: Profiles | None = None
+) -> Policy:
     """Read policy.toml's bytes; raise PolicyProblems. `file` is only how messages call it."""
+    profiles = profiles or Profiles()
     root, findings = open_document(raw, file)
-    policy = read_policy(root, findings, escalation or EscalationPolicy())
-    if findings.found:
-        raise PolicyProblems(findings.sorted())
+    policy = read_policy(root, findings, escalation or EscalationPolicy(), profiles)
+    if problems := (*findings.sorted(), *profiles.problems()):
+        raise PolicyProblems(problems)
     return policy
 
 
-def read_policy(root: Section, findings: Findings, escalation: EscalationPolicy) -> Policy:
-    """Read an opened document; what is wrong is in `findings` afterwards."""
-    gateways = tuple(_gateway(section, findings) for section in root.sections("gateway"))
+def read_policy(
+    root: Section, findings: Findings, escalation: EscalationPolicy, profiles: Profiles | None = None
+) -> Policy:
+    """Read an opened document; what is wrong is in `findings`, and in `profiles`, afterwards."""
+    known = profiles or Profiles()
+    gateways = tuple(_gateway(section.over(known.open(section))) for section in root.sections("gateway"))
     if not gateways and not findings.found:
         what = "The policy names no gateway, so there is nothing to watch"
         root.problem("gateway", what, "Add a table [gateway.NAME] with `unit` or `command`")
     for rival, impossible in find_rivals(gateways):
-        _report(root.section("gateway").section(rival.name), findings, impossible)
+        _report(root.section("gateway").section(rival.name), impossible)
     if "escalation" in root or "channel" in root:
         key = "escalation" if "escalation" in root else "channel"
         root.value(key)
@@ -119,34 +131,38 @@ def read_policy(root: Section, findings: Findings, escalation: EscalationPolicy)
     return Policy(gateways=gateways, escalation=escalation)
 
 
-def _gateway(section: Section, findings: Findings) -> GatewayPolicy:
+def _gateway(section: Section) -> GatewayPolicy:
+    unit = _unit(section)
+    port = section.integer("port", 0, low=0, high=65_535)
+    observe = read_observe(section.section("observe"))
     gateway = GatewayPolicy(
         name=GatewayName(str(section.path[-1])),
-        unit=_unit(section),
+        unit=unit,
         command=_command(section),
         profile=section.text("profile"),
-        port=section.integer("port", 0, low=0, high=65_535),
+        port=port,
         trusted_units=section.texts("trusted_units"),
-        ready=_ready(section.section("ready")),
+        ready=_ready(section.section("ready"), port),
         stop=_stop(section.section("stop")),
         budget=_budget(section.section("budget")),
         backoff=_backoff(section.section("backoff")),
         spiral=_spiral(section.section("spiral")),
+        health=read_health(section.section("health")),
+        probes=read_probes(section, unit=unit, port=port, observe=observe),
+        observe=observe,
     )
-    if "probe" in section:
-        section.value("probe")
-        what = f"{section.named('probe')}: probes are not supported by this version"
-        section.problem("probe", what, "Remove the table; nothing else depends on it")
+    if gateway.observe and not gateway.unit:
+        what = f"{section.named('observe')} needs a unit: a child gateway has no account of its own to look with"
+        section.problem("observe", what, "Remove the table, or own the gateway as a unit")
     section.close()
     for impossible in find_impossible(gateway):
-        _report(section, findings, impossible)
+        _report(section, impossible)
     return gateway
 
 
-def _report(section: Section, findings: Findings, impossible: Impossible) -> None:
+def _report(section: Section, impossible: Impossible) -> None:
     """Add a broken relation, unless one of its values is known to be wrong already: it would only repeat that."""
-    paths: list[KeyPath] = [(*section.path, *keys) for keys in impossible.keys]
-    if any(path in findings.wrong for path in paths):
+    if any(section.is_wrong(*keys) for keys in impossible.keys):
         return
     inner, *last = impossible.keys[0] or ("",)
     target = section.section(inner) if last else section
@@ -188,7 +204,7 @@ def _command(section: Section) -> CommandPolicy | None:
     if "command" in section:
         return command
     for key in _COMMAND_ONLY:
-        if key in section and "unit" in section:
+        if section.says(key) and "unit" in section:
             section.problem(key, f"{section.named(key)} belongs to a command, not to a unit", "Set it in the unit file")
     return None
 
@@ -202,11 +218,11 @@ def _environment(section: Section) -> tuple[tuple[str, str], ...]:
     return environment
 
 
-def _ready(section: Section) -> ReadyPolicy:
+def _ready(section: Section, port: int) -> ReadyPolicy:
     default = ReadyPolicy()
     ready = ReadyPolicy(
         kind=section.choice("kind", default.kind),
-        target=section.text("target"),
+        target=with_port(section, "target", port),
         delay_usec=section.duration("delay", default.delay_usec, zero=True),
         timeout_usec=section.duration("timeout", default.timeout_usec),
     )

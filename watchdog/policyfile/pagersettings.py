@@ -1,100 +1,61 @@
-"""pager.toml as typed values: the channels, and who is told in which order.
+"""pager.toml as typed values: the channels, who is told in which order, and what every page links to.
 
-Invariant: no secret is ever part of these values; a channel names a `credential_file` that pager/ reads when it
-delivers. So neither the journal nor `policy show` can leak one. A secret written into the file itself is a problem,
-because the file is copied into bundles, diffs and bug reports.
+Invariant: no secret is ever part of these values; a channel names files that pager/ reads when it delivers. So
+neither the journal nor `policy show` can leak one. A secret written into the file itself is a problem, because the
+file is copied into bundles, diffs and bug reports. The kinds of channels are in pagersettings_kinds.py, the reading
+of one is in pagersettings_channels.py.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
+from typing import assert_never
 
-from watchdog.core.policy import EscalationPolicy
-from watchdog.core.timeline import HOUR, SECOND, duration_text
+from watchdog.core.policy import EscalationPolicy, Window
+from watchdog.core.timeline import HOUR, duration_text
 from watchdog.policyfile.addresses import has_credentials, is_web_address
+from watchdog.policyfile.durations import parse_window
 from watchdog.policyfile.guard import read_guarded
+from watchdog.policyfile.pagersettings_channels import read_channel
+from watchdog.policyfile.pagersettings_deadman import SwitchSettings, read_switch
+from watchdog.policyfile.pagersettings_kinds import (
+    AlertmanagerSettings,
+    ChannelSettings,
+    ExecSettings,
+    JournalSettings,
+    NtfySettings,
+    PagerDutySettings,
+    PushoverSettings,
+    SmtpSettings,
+    TelegramSettings,
+    Template,
+    TerminalSettings,
+    WallSettings,
+    WebhookSettings,
+)
 from watchdog.policyfile.problems import PolicyProblems
-from watchdog.policyfile.relations import NAME
 from watchdog.policyfile.section import Section, open_document
+from watchdog.policyfile.zone import read_quiet_hours
 
 ACKNOWLEDGE_LIMIT_USEC = 12 * HOUR
-TIMEOUT_MAX_USEC = 120 * SECOND
-"""One slow channel must not keep a delivery thread for longer."""
-
-
-class ChannelKind(Enum):
-    """The ways out of this machine."""
-
-    EXEC = "exec"
-    WEBHOOK = "webhook"
-    SMTP = "smtp"
-    TERMINAL = "terminal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelSettings:
-    """One `[channel.NAME]`. A field that its kind does not use stays empty."""
-
-    name: str
-    kind: ChannelKind
-    argv: tuple[str, ...] = ()
-    url: str = ""
-    host: str = ""
-    port: int = 0
-    sender: str = ""
-    recipients: tuple[str, ...] = ()
-    username: str = ""
-    credential_file: str = ""
-    tls: str = "starttls"
-    """The value of a `Tls`: how a mail connection is protected."""
-    timeout_usec: int = 10 * SECOND
+RESERVE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerSettings:
-    """The whole of pager.toml, channels sorted by name."""
+    """The whole of pager.toml, channels sorted by name. `runbook` is what links to runbooks begin with, or ""."""
 
     channels: tuple[ChannelSettings, ...]
     escalation: EscalationPolicy
+    runbook: str = ""
+    deadman: tuple[SwitchSettings, ...] = ()
+    """Dead-man switches, sorted by name."""
 
 
-TERMINAL = ChannelSettings(name="terminal", kind=ChannelKind.TERMINAL)
+TERMINAL = TerminalSettings(name="terminal")
 """Needs no settings, so it exists without being written down."""
 
 NO_FILE = PagerSettings(channels=(TERMINAL,), escalation=EscalationPolicy())
 """What holds when there is no pager.toml."""
-
-
-class Tls(Enum):
-    """How a mail connection is protected."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-MAIL_PORTS = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
-
-_INLINE_SECRETS = ("password", "token", "bearer", "secret", "api_key", "authorization")
-_KEYS = {
-    ChannelKind.EXEC: ("argv",),
-    ChannelKind.WEBHOOK: ("url", "credential_file"),
-    ChannelKind.SMTP: ("host", "port", "sender", "recipients", "username", "credential_file", "tls"),
-    ChannelKind.TERMINAL: (),
-}
-_NEEDED = {
-    ChannelKind.EXEC: ("argv",),
-    ChannelKind.WEBHOOK: ("url",),
-    ChannelKind.SMTP: ("host", "sender", "recipients"),
-    ChannelKind.TERMINAL: (),
-}
-_EXAMPLES = {
-    "argv": 'argv = ["/usr/local/bin/wake-me"]',
-    "url": 'url = "https://ntfy.sh/your-topic"',
-    "host": 'host = "mail.example.org"',
-    "sender": 'sender = "gatedog@example.org"',
-    "recipients": 'recipients = ["you@example.org"]',
-}
 
 
 def load_pager(path: Path, *, euid: int | None = None) -> PagerSettings:
@@ -113,82 +74,61 @@ def parse_pager(raw: bytes, file: str) -> PagerSettings:
 
 def read_pager(root: Section) -> PagerSettings:
     """Read an opened document; what is wrong is in its findings afterwards."""
-    sections = root.sections("channel")
-    written = tuple(_channel(section) for section in sections)
+    written = tuple(read_channel(section) for section in root.sections("channel"))
     names = {channel.name for channel in written}
     channels = written if TERMINAL.name in names else (*written, TERMINAL)
     escalation = _escalation(root.section("escalation"), names | {TERMINAL.name})
+    runbook = _runbook(root.section("message"))
+    deadman = tuple(read_switch(section) for section in root.sections("deadman"))
     root.close()
-    return PagerSettings(channels=tuple(sorted(channels, key=lambda channel: channel.name)), escalation=escalation)
+    ordered = tuple(sorted(channels, key=lambda channel: channel.name))
+    return PagerSettings(channels=ordered, escalation=escalation, runbook=runbook, deadman=deadman)
 
 
-def _channel(section: Section) -> ChannelSettings:
-    kind = section.choice("kind", ChannelKind.TERMINAL)
-    if "kind" not in section:
-        section.problem("kind", f"{section.named('kind')} is missing", "Choose one of: exec, webhook, smtp, terminal")
-    tls = section.choice("tls", Tls.STARTTLS)
-    channel = ChannelSettings(
-        name=str(section.path[-1]),
-        kind=kind,
-        argv=section.texts("argv"),
-        url=section.text("url"),
-        host=section.text("host"),
-        port=section.integer("port", MAIL_PORTS[tls] if kind is ChannelKind.SMTP else 0, low=1, high=65_535),
-        sender=section.text("sender"),
-        recipients=section.texts("recipients"),
-        username=section.text("username"),
-        credential_file=section.text("credential_file"),
-        tls=tls.value,
-        timeout_usec=section.duration("timeout", TERMINAL.timeout_usec),
-    )
-    if not NAME.fullmatch(channel.name):
-        what = f'"{channel.name[:40]}" cannot be the name of a channel'
-        section.problem("", what, "Use 1 to 31 of a-z, 0-9 and -, beginning with a letter or digit")
-    if "kind" in section:
-        _check_keys(section, channel)
-    _check_secrets(section, channel)
-    if channel.timeout_usec > TIMEOUT_MAX_USEC:
-        what = f"{section.named('timeout')} is {duration_text(channel.timeout_usec)}"
-        section.problem("timeout", what, f'Choose at most "{TIMEOUT_MAX_USEC // SECOND}s"; delivery is retried anyway')
+def warnings_of(settings: PagerSettings) -> tuple[str, ...]:
+    """Say what is allowed and still worth a second thought, one sentence for each; for `policy check` and the start."""
+    return tuple(warning for channel in settings.channels for warning in _warnings(channel))
+
+
+def _warnings(channel: ChannelSettings) -> tuple[str, ...]:
+    match channel:
+        case WebhookSettings(template=Template.OPSGENIE, name=name, web=web):
+            ends = f"channel {name}: Opsgenie and its API end on 5 April 2027; choose a successor before"
+            return (ends, *_clear(name, insecure=web.insecure))
+        case (
+            AlertmanagerSettings(name=name, web=web)
+            | NtfySettings(name=name, web=web)
+            | PagerDutySettings(name=name, web=web)
+            | PushoverSettings(name=name, web=web)
+            | TelegramSettings(name=name, web=web)
+            | WebhookSettings(name=name, web=web)
+        ):
+            return _clear(name, insecure=web.insecure)
+        case SmtpSettings(name=name, insecure=insecure):
+            return _clear(name, insecure=insecure)
+        case ExecSettings() | JournalSettings() | TerminalSettings() | WallSettings():
+            return ()
+        case _ as never:
+            assert_never(never)
+
+
+def _clear(name: str, *, insecure: bool) -> tuple[str, ...]:
+    sentence = f"channel {name}: insecure = true lets everybody on the way read and change its pages"
+    return (sentence,) if insecure else ()
+
+
+def _runbook(section: Section) -> str:
+    runbook = section.text("runbook")
     section.close()
-    return channel
-
-
-def _check_keys(section: Section, channel: ChannelSettings) -> None:
-    """A channel has what its kind needs, and nothing its kind would ignore."""
-    for key in _NEEDED[channel.kind]:
-        if not section.value(key) or section.value(key) == [""]:
-            what = f"{section.named(key)} is missing; the kind {channel.kind.value} needs it"
-            section.problem("" if key not in section else key, what, f"Write {_EXAMPLES[key]}")
-    ours = _KEYS[channel.kind]
-    for key in {key: None for keys in _KEYS.values() for key in keys}:
-        if key in section and key not in ours:
-            what = f"{section.named(key)} means nothing for the kind {channel.kind.value}"
-            known = ", ".join((*ours, "timeout"))
-            section.problem(key, what, f"Remove it; known here: {known}")
-
-
-def _check_secrets(section: Section, channel: ChannelSettings) -> None:
-    for key in _INLINE_SECRETS:
-        if key in section:
-            section.value(key)
-            what = f"{section.named(key)} is a secret in a file that gets copied around"
-            section.problem(key, what, 'Put it in a file of mode 0600 and name that: credential_file = "/etc/..."')
-    if channel.credential_file and not channel.credential_file.startswith("/"):
-        section.problem("credential_file", f"{section.named('credential_file')} is not absolute", 'Begin it with "/"')
-    if channel.username and not channel.credential_file:
-        what = f"{section.named('username')} has no password"
-        section.problem("username", what, "Put the password in a file and name it as credential_file")
-    if channel.credential_file and channel.tls == Tls.NONE.value:
-        what = f"{section.named('tls')}: the password would travel in clear text"
-        section.problem("tls", what, 'Use tls = "starttls" or tls = "tls"')
-    if channel.kind is not ChannelKind.WEBHOOK or not channel.url:
-        return
-    if not is_web_address(channel.url):
-        section.problem("url", f"{section.named('url')} is not an http or https address", f"Write {_EXAMPLES['url']}")
-    elif has_credentials(channel.url):
-        what = f"{section.named('url')} has credentials in it"
-        section.problem("url", what, "Put them in a file and name it as credential_file")
+    if not runbook:
+        return ""
+    if not is_web_address(runbook) or not runbook.isascii() or " " in runbook:
+        what = f"{section.named('runbook')} is not an http or https address"
+        section.problem("runbook", what, 'Write runbook = "https://wiki.example.org/gatedog/"; the rule follows it')
+    elif has_credentials(runbook):
+        what = f"{section.named('runbook')} has credentials in it"
+        section.problem("runbook", what, "Leave them out: it is sent to everybody who gets a page")
+    return runbook
 
 
 def _escalation(section: Section, known: set[str]) -> EscalationPolicy:
@@ -200,9 +140,14 @@ def _escalation(section: Section, known: set[str]) -> EscalationPolicy:
         repeat_after_usec=section.duration("repeat_after", default.repeat_after_usec),
         acknowledge_for_usec=section.duration("acknowledge_for", default.acknowledge_for_usec),
         acknowledge_max_usec=section.duration("acknowledge_max", default.acknowledge_max_usec),
+        quiet_hours=read_quiet_hours(section, "quiet_hours"),
+        channel_burst=_burst(section, default.channel_burst),
+        critical_reserve=section.integer("critical_reserve", default.critical_reserve, low=1, high=RESERVE_MAX),
+        last_resort=section.texts("last_resort", default.last_resort),
     )
-    for name in escalation.notices:
-        _check_name(section, "notices", name, known)
+    for key, names in (("notices", escalation.notices), ("last_resort", escalation.last_resort)):
+        for name in names:
+            _check_name(section, key, name, known)
     if escalation.acknowledge_max_usec > ACKNOWLEDGE_LIMIT_USEC:
         what = f"{section.named('acknowledge_max')} is {duration_text(escalation.acknowledge_max_usec)}"
         section.problem("acknowledge_max", what, 'Choose at most "12h": an acknowledgement must not outlive a shift')
@@ -211,6 +156,17 @@ def _escalation(section: Section, known: set[str]) -> EscalationPolicy:
         section.problem("acknowledge_for", what, f"Choose at most {duration_text(escalation.acknowledge_max_usec)}")
     section.close()
     return escalation
+
+
+def _burst(section: Section, default: Window) -> Window:
+    text = section.text("burst")
+    if not text:
+        return default
+    try:
+        return parse_window(text)
+    except ValueError as error:
+        section.problem("burst", f'{section.named("burst")}: "{text[:40]}" {error}', 'Write burst = "10 per 5min"')
+        return default
 
 
 def _tiers(section: Section, known: set[str]) -> tuple[tuple[str, ...], ...]:

@@ -35,19 +35,41 @@ class Document:
 
 
 class Section:
-    """A table being read. Call `close` when all known keys were asked for."""
+    """A table being read, and below it one whose values stand where this has none (a profile's).
 
-    def __init__(self, document: Document, path: KeyPath, table: Mapping[str, object]) -> None:
+    Call `close` when all known keys were asked for. A problem is told of the file in which the value stands.
+    """
+
+    def __init__(
+        self, document: Document, path: KeyPath, table: Mapping[str, object], below: "Section | None" = None
+    ) -> None:
         self.path = path
         self._document = document
         self._table = table
+        self._below = below
         self._asked: list[str] = []
 
     def __contains__(self, key: str) -> bool:
+        return key in self._table or (self._below is not None and key in self._below)
+
+    def over(self, below: "Section | None") -> "Section":
+        """Return this table with another one below it."""
+        return Section(self._document, self.path, self._table, below)
+
+    def says(self, key: str) -> bool:
+        """Whether the key stands in this table itself."""
         return key in self._table
+
+    def is_wrong(self, *keys: str) -> bool:
+        """Whether a problem with the value at these keys was noted already."""
+        below = self._below is not None and self._below.is_wrong(*keys)
+        return below or (*self.path, *keys) in self._document.findings.wrong
 
     def problem(self, key: str, what: str, how: str) -> None:
         """Note a problem at `key`, or at the table itself when `key` is empty."""
+        if key and key not in self._table and self._below is not None and key in self._below:
+            self._below.problem(key, what, how)
+            return
         path = (*self.path, key) if key else self.path
         self._document.findings.add(path, self._document.lines.of(path), what, how)
 
@@ -60,7 +82,8 @@ class Section:
         if key not in self._asked:
             self._asked.append(key)
             self._document.findings.asked[(*self.path, key)] = None
-        return self._table.get(key)
+        below = None if self._below is None else self._below.value(key)
+        return self._table.get(key, below)
 
     def text(self, key: str, default: str = "") -> str:
         """Read one line of text."""
@@ -103,6 +126,14 @@ class Section:
             self.problem(key, f"{self.named(key)} is {value}", f"Choose a number from {low} to {high}")
         else:
             return value
+        return default
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Read true or false."""
+        value = self.value(key)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        self.problem(key, f"{self.named(key)} is {_kind(value)}", f"Write {key} = true or {key} = false")
         return default
 
     def duration(self, key: str, default: int, *, zero: bool = False) -> int:
@@ -152,7 +183,8 @@ class Section:
         if value is None:
             return ()
         if isinstance(value, dict) and all(isinstance(item, str) and _is_plain(item) for item in value.values()):
-            return tuple(sorted(value.items()))
+            below = () if self._below is None or not self.says(key) else self._below.mapping(key)
+            return tuple(sorted((dict(below) | value).items()))
         self.problem(key, f"{self.named(key)} is not a table of texts", f'Write {key} = {{ NAME = "value" }}')
         return ()
 
@@ -163,7 +195,30 @@ class Section:
         if value is not None and not isinstance(value, dict):
             header = ".".join(str(part) for part in path)
             self.problem(key, f"{self.named(key)} is {_kind(value)}, not a table", f"Write it as [{header}]")
-        return Section(self._document, path, value if isinstance(value, dict) else {})
+        own = self._table.get(key)
+        below = None if self._below is None else self._below.section(key)
+        return Section(self._document, path, own if isinstance(own, dict) else {}, below)
+
+    def tables(self, key: str) -> tuple["Section", ...]:
+        """Open every table of an array of tables, [[key]]; those below whose `name` no table here has come last."""
+        value = self.value(key)
+        own = self._table.get(key, [])
+        if value is not None and not (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+            header = ".".join(str(part) for part in (*self.path, key))
+            self.problem(
+                key, f"{self.named(key)} is {_kind(value)}, not an array of tables", f"Write it as [[{header}]]"
+            )
+            return ()
+        tables = own if isinstance(own, list) else []
+        if len(tables) > LIST_LENGTH_MAX:
+            self.problem(key, f"{self.named(key)} has {len(tables)} entries", f"Keep at most {LIST_LENGTH_MAX}")
+        opened = [
+            Section(self._document, (*self.path, key, index), table)
+            for index, table in enumerate(tables[:LIST_LENGTH_MAX])
+        ]
+        names = [table.get("name") for table in tables]
+        below = () if self._below is None else self._below.tables(key)
+        return (*opened, *(table for table in below if table._table.get("name") not in names))  # noqa: SLF001 - its own kind
 
     def sections(self, key: str) -> tuple["Section", ...]:
         """Open every table of a table of tables, sorted by name: [gateway.a], [gateway.b]."""
@@ -176,6 +231,8 @@ class Section:
 
     def close(self) -> None:
         """Report every key that nobody asked for, with the known key it looks most like."""
+        if self._below is not None:
+            self._below.close()
         for key in self._table:
             if key in self._asked:
                 continue
