@@ -13,7 +13,7 @@ from watchdog.core.timeline import SECOND
 from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.channels.exec import ExecChannel
 from watchdog.pager.message import Message
-from watchdog.policyfile.pagersettings import ChannelKind, ChannelSettings
+from watchdog.policyfile.pagersettings_kinds import ExecSettings
 
 pytestmark = pytest.mark.system
 
@@ -48,7 +48,7 @@ def program(folder: Path, body: str, interpreter: str = "/bin/sh") -> Path:
 def deliver(*argv: str | Path, timeout_usec: int = 20 * SECOND) -> Receipt:
     """Run the channel once."""
     words = tuple(str(word) for word in argv)
-    settings = ChannelSettings(name="script", kind=ChannelKind.EXEC, argv=words, timeout_usec=timeout_usec)
+    settings = ExecSettings(name="script", argv=words, timeout_usec=timeout_usec)
     return ExecChannel(settings).deliver(message())
 
 

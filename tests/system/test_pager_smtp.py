@@ -3,6 +3,8 @@
 import asyncio
 import email
 import email.policy
+import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
@@ -16,7 +18,7 @@ from watchdog.core.decisions import PageUpdate, Severity
 from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.channels.smtp import SmtpChannel
 from watchdog.pager.message import Message
-from watchdog.policyfile.pagersettings import ChannelKind, ChannelSettings
+from watchdog.policyfile.pagersettings_kinds import SmtpSettings, Tls
 
 pytestmark = pytest.mark.system
 
@@ -98,20 +100,19 @@ def message() -> Message:
     )
 
 
-def settings(server: Controller) -> ChannelSettings:
+def settings(server: Controller) -> SmtpSettings:
     """Settings of a channel that uses the test server."""
-    return ChannelSettings(
+    return SmtpSettings(
         name="mail",
-        kind=ChannelKind.SMTP,
         host="127.0.0.1",
         port=server.port,
         sender="gatedog <gatedog@web1.example>",
         recipients=("alice@example.org", "bob@example.org"),
-        tls="none",
+        tls=Tls.NONE,
     )
 
 
-def deliver(chosen: ChannelSettings, what: Message | None = None) -> Receipt:
+def deliver(chosen: SmtpSettings, what: Message | None = None) -> Receipt:
     """Send one mail."""
     return SmtpChannel(chosen).deliver(what or message())
 
@@ -212,7 +213,7 @@ def test_a_refused_login_is_a_fault_that_repeats_no_secret(server: Controller, t
 def test_a_server_without_starttls_gets_nothing(server: Controller, inbox: Inbox) -> None:
     """TLS that was asked for is never silently left out."""
     with pytest.raises(ConfigurationFault, match="does not offer"):
-        deliver(replace(settings(server), tls="starttls"))
+        deliver(replace(settings(server), tls=Tls.STARTTLS))
     assert inbox.mails == []
 
 
@@ -228,3 +229,111 @@ def test_a_server_that_is_not_there_is_tried_later(server: Controller) -> None:
     """Connection refused is passing trouble."""
     with pytest.raises(TryLater, match=r"127\.0\.0\.1: Connection refused"):
         deliver(replace(settings(server), port=1))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for localhost in one file, made by openssl."""
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    key = file.with_suffix(".key")
+    subprocess.run([*command, "-keyout", key, "-out", file], check=True, capture_output=True)
+    file.write_text(file.read_text() + key.read_text())
+    return file
+
+
+@pytest.fixture(params=[Tls.STARTTLS, Tls.TLS], ids=["starttls", "tls"])
+def protected(
+    request: pytest.FixtureRequest, inbox: Inbox, certificate: Path
+) -> Iterator[tuple[Controller, SmtpSettings]]:
+    """A mail server that speaks TLS, at once or when asked to, and takes logins only over it; and who uses it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    at_once = request.param is Tls.TLS
+    controller = PickedPort(
+        inbox,
+        hostname="127.0.0.1",
+        port=0,
+        authenticator=inbox.login,
+        auth_require_tls=not at_once,
+        require_starttls=not at_once,
+        tls_context=None if at_once else context,
+        ssl_context=context if at_once else None,
+        server_hostname="mx",
+    )
+    controller.start()
+    chosen = replace(settings(controller), host="localhost", tls=request.param, ca_file=str(certificate))
+    yield controller, chosen
+    controller.stop()
+
+
+def test_a_mail_and_its_password_go_over_tls(
+    protected: tuple[Controller, SmtpSettings], inbox: Inbox, tmp_path: Path
+) -> None:
+    """STARTTLS or TLS from the first byte: the certificate is checked, then the login, then the mail."""
+    _, chosen = protected
+
+    deliver(replace(chosen, username="gatedog", credential_file=secret_file(tmp_path)))
+
+    assert [given.login for given in inbox.logins] == [b"gatedog"]
+    assert len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize("change", [{"ca_file": ""}, {"host": "127.0.0.1"}], ids=["unknown", "another name"])
+def test_a_wrong_certificate_gets_neither_mail_nor_password(
+    protected: tuple[Controller, SmtpSettings], inbox: Inbox, tmp_path: Path, change: dict[str, str]
+) -> None:
+    """Passing trouble, because a wrong clock looks the same; nothing was told to a server that is not ours."""
+    _, chosen = protected
+    chosen = replace(chosen, username="gatedog", credential_file=secret_file(tmp_path), **change)  # type: ignore[arg-type] # texts by name
+
+    with pytest.raises(TryLater, match="certificate refused"):
+        deliver(chosen)
+    assert (inbox.logins, inbox.mails) == ([], [])
+
+
+def test_o02_a_mail_that_is_sent_twice_has_one_id(server: Controller, inbox: Inbox) -> None:
+    """A crash between the server's 250 and the commit repeats the Message-ID, which is journal and page."""
+    deliver(settings(server))
+    deliver(settings(server))
+
+    assert {mail["Message-ID"] for mail in inbox.mails} == {"<9.0.j1@web1>"}
+
+
+def test_mails_of_one_incident_are_one_thread(server: Controller, inbox: Inbox) -> None:
+    """All refer to the incident's root, whichever arrived first."""
+    for page in ("9.0", "11.0", "12.0"):
+        deliver(settings(server), replace(message(), page=page))
+
+    assert {mail["References"] for mail in inbox.mails} == {"<INC-7.j1@web1>"}
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == 3
+
+
+def test_clear_text_to_another_machine_needs_a_humans_word(server: Controller) -> None:
+    """Refused before a connection is tried; with `insecure` the page goes as far as the name that does not resolve."""
+    far = replace(settings(server), host="nowhere.invalid")
+
+    with pytest.raises(ConfigurationFault, match="in clear"):
+        deliver(far)
+    with pytest.raises(TryLater, match=r"nowhere\.invalid"):
+        deliver(replace(far, insecure=True))
+
+
+def test_o12_no_secret_is_repeated(server: Controller, inbox: Inbox, tmp_path: Path) -> None:
+    """Neither settings, receipts nor errors hold the password, whatever the server answers."""
+    spoken: list[str] = []
+    for secret, answer in ((CANARY, "250 OK"), (CANARY, f"550 {CANARY}"), (f"wrong-{CANARY}", "250 OK")):
+        inbox.data_answer = answer
+        folder = tmp_path / str(len(spoken))
+        folder.mkdir()
+        chosen = replace(settings(server), username="gatedog", credential_file=secret_file(folder, secret))
+        channel = SmtpChannel(chosen)
+        spoken.append(repr(vars(channel)))
+        try:
+            spoken.append(repr(channel.deliver(message())))
+        except (ConfigurationFault, TryLater) as error:
+            spoken += [repr(error), repr(error.__cause__)]
+
+    assert len(inbox.logins) >= 3
+    assert [text for text in spoken if CANARY in text] == []

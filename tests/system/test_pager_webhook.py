@@ -1,8 +1,11 @@
 """The webhook channel against a real HTTP server on loopback."""
 
+import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from watchdog.core.timeline import SECOND
 from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.channels.webhook import WebhookChannel
 from watchdog.pager.message import Message
-from watchdog.policyfile.pagersettings import ChannelKind, ChannelSettings
+from watchdog.policyfile.pagersettings_kinds import Template, Web, WebhookSettings
 
 pytestmark = pytest.mark.system
 
@@ -95,9 +98,8 @@ def message() -> Message:
 
 def deliver(url: str, *, timeout_usec: int = 10 * SECOND, credential_file: str = "") -> Receipt:
     """Post once."""
-    settings = ChannelSettings(
-        name="hook", kind=ChannelKind.WEBHOOK, url=url, timeout_usec=timeout_usec, credential_file=credential_file
-    )
+    web = Web(url=url, credential_file=credential_file)
+    settings = WebhookSettings(name="hook", web=web, timeout_usec=timeout_usec)
     return WebhookChannel(settings).deliver(message())
 
 
@@ -121,6 +123,43 @@ def test_the_message_is_posted_as_json_with_its_key(server: Server, tmp_path: Pa
     assert headers["User-Agent"].startswith("gatedog/")
     assert body == message().to_json()
     assert json.loads(body)["dedup_key"] == "gatedog:j1:openclaw:INC-7"
+
+
+def test_a_signature_covers_the_time_and_the_body(server: Server, tmp_path: Path) -> None:
+    """A receiver with the key can check who wrote it and when; neither can be exchanged for another's."""
+    settings = WebhookSettings(name="hook", web=Web(url=server.url), signing_file=secret_file(tmp_path))
+
+    WebhookChannel(settings, clock=lambda: 1_774_494_300 * SECOND).deliver(message())
+
+    ((_, headers, body),) = server.requests
+    signed = hmac.new(CANARY.encode(), b"1774494300." + body, hashlib.sha256).hexdigest()
+    assert headers["X-Gatedog-Timestamp"] == "1774494300"
+    assert headers["X-Gatedog-Signature"] == f"sha256={signed}"
+
+
+def test_an_address_that_is_a_secret_comes_from_a_file(server: Server, tmp_path: Path) -> None:
+    """The file is read at each delivery, so a changed address needs no restart."""
+    file = tmp_path / "url"
+    settings = WebhookSettings(name="hook", web=Web(url_file=str(file)), template=Template.SLACK)
+    for path in ("/first", "/second"):
+        file.write_text(f"{server.url}{path}\n")
+        file.chmod(0o600)
+        WebhookChannel(settings).deliver(message())
+
+    assert [path for path, _, _ in server.requests] == ["/first", "/second"]
+
+
+def test_the_end_of_an_opsgenie_alert_is_posted_where_it_is_closed(server: Server, tmp_path: Path) -> None:
+    """The alias names the alert in the path, whatever is in it."""
+    web = Web(url=f"{server.url}/v2/alerts", credential_file=secret_file(tmp_path))
+    settings = WebhookSettings(name="hook", web=web, template=Template.OPSGENIE)
+    over = replace(message(), update=PageUpdate.RESOLVED, dedup_key="a/b?c:INC-7")
+
+    WebhookChannel(settings).deliver(over)
+
+    ((path, headers, _),) = server.requests
+    assert path == "/v2/alerts/a%2Fb%3Fc%3AINC-7/close?identifierType=alias"
+    assert headers["Authorization"] == f"GenieKey {CANARY}"
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 422])

@@ -31,6 +31,27 @@ def test_the_units_credentials_come_first(tmp_path: Path) -> None:
     assert read_secret(written(tmp_path / "token"), credentials_directory=str(tmp_path / "given")) == "from-systemd"
 
 
+def test_a_credential_of_a_whole_folder_is_found(tmp_path: Path) -> None:
+    """LoadCredential= of a folder puts the folder's name before the file's."""
+    (tmp_path / "given").mkdir()
+    written(tmp_path / "given" / "credentials_token", b"from-systemd\n")
+
+    given = str(tmp_path / "given")
+    assert read_secret("/etc/gatedog/credentials/token", credentials_directory=given) == "from-systemd"
+
+
+def test_a_units_credential_may_show_its_access_list(tmp_path: Path) -> None:
+    """With User= systemd grants by an access list, which looks like a group that may read; elsewhere it is refused."""
+    (tmp_path / "given").mkdir()
+    written(tmp_path / "given" / "token", mode=0o440)
+
+    assert read_secret("/nowhere/token", credentials_directory=str(tmp_path / "given")) == CANARY
+    for mode in (0o444, 0o460, 0o441):
+        written(tmp_path / "given" / "token", mode=mode)
+        with pytest.raises(ConfigurationFault, match="open to others"):
+            read_secret("/nowhere/token", credentials_directory=str(tmp_path / "given"))
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o622])
 def test_a_file_open_to_others_is_refused_with_the_command_that_helps(tmp_path: Path, mode: int) -> None:
     """Group and world have no business with a secret, reading or writing."""

@@ -58,11 +58,14 @@ def test_a_quote_cannot_be_closed_from_inside() -> None:
     ("text", "shown"),
     [
         ("see https://evil.example/x", '"see https[:]//evil[.]example/x"'),
-        ("[click](javascript://x)", '"[click](javascript[:]//x)"'),
+        ("[click](javascript://x)", '"[click] (javascript[:]//x)"'),
         ("<b>bold</b> <!channel>", '"\u2039b\u203abold\u2039/b\u203a \u2039!channel\u203a"'),
         ("`gatedog release x`", "\"'gatedog release x'\""),
         ("@everyone mail me@evil.example", '"[at]everyone mail me[at]evil[.]example"'),
-        ("version 1.2.3 at 10.0.0.1", '"version 1.2.3 at 10.0.0.1"'),
+        ("version 1.2.3 at 10.0.0.1", '"version 1.2.3 at 10[.]0[.]0[.]1"'),
+        ("evil\u3002example evil\uff0eexample", '"evil[.]example evil[.]example"'),
+        ("tg://resolve?domain=x tg:resolve TEL:+123", '"tg[:]//resolve?domain=x tg[:]resolve TEL[:]+123"'),
+        ("@(https://evil.example)", '"[at] (https[:]//evil[.]example)"'),
     ],
 )
 def test_links_mentions_and_markup_are_disarmed(text: str, shown: str) -> None:

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+from page_samples import CRITICAL, PAGES, message_of
+
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
 from watchdog.core.identity import GatewayName, IncidentId, PageId
 from watchdog.core.rules import RuleId
@@ -140,12 +142,35 @@ def test_the_json_form_is_complete_and_versioned() -> None:
         "dedup_key": "gatedog:j1:openclaw:INC-7",
         "idempotency_key": f"j1:41.2:{WALL}:mail",
         "host": "web1",
+        "rule": "spiral.identical-endings",
+        "next_command": 'gatedog release openclaw --reason "..."',
+        "runbook": None,
         "queued_at": "2026-03-26T03:04:11Z",
         "queued_wall_usec": WALL,
     }
 
 
-def test_no_page_grows_beyond_the_limit() -> None:
+def test_o10_a_test_page_says_so_in_its_first_line() -> None:
+    """Nobody who is woken by a test shall look for what is wrong."""
+    tested = replace(PAGE, update=PageUpdate.TEST, incident=None, agent_says="")
+
+    assert text_of(tested).startswith("openclaw: TEST: held")
+
+
+def test_the_runbook_is_the_humans_address_and_the_rule() -> None:
+    """The only link in a page, on a line of its own after the command."""
+    message = render(pending(), channel="mail", journal_id="j1", host="web1", runbook="https://wiki.example.org/")
+
+    assert message.lines[4] == "runbook: https://wiki.example.org/spiral.identical-endings"
+    assert message.runbook == "https://wiki.example.org/spiral.identical-endings"
+
+
+def test_what_is_over_needs_no_command() -> None:
+    """The command of the beginning would be carried out again by somebody half asleep."""
+    assert "next: " not in text_of(replace(PAGE, update=PageUpdate.RESOLVED))
+
+
+def test_o14_no_page_grows_beyond_the_limit() -> None:
     """The largest hostile page fits the 64 KiB that every channel can carry."""
     flood = "\U0001f480\x00" * 100_000
     huge = replace(PAGE, title=flood, because=flood, did=flood, next_command=flood, agent_says=flood)
@@ -153,3 +178,31 @@ def test_no_page_grows_beyond_the_limit() -> None:
     body = render(pending(huge), channel="c" * 200, journal_id="j", host=flood).to_json()
 
     assert len(body) < MESSAGE_BYTES_MAX
+
+
+def test_o04_a_page_that_stands_for_several_says_for_how_many() -> None:
+    """How many, and when the first of them was queued."""
+    pending = PendingPage(
+        page=CRITICAL, queued_wall_usec=WALL, waiting=("out",), collapsed=2, first_wall_usec=Usec(WALL - 3600 * 10**6)
+    )
+    message = render(pending, channel="out", journal_id="j1", host="web1")
+
+    assert message.lines[-3].endswith("host web1; the latest of 3, the first at 2026-03-26T02:04:11Z)")
+
+
+def test_the_end_of_a_test_has_the_key_of_the_test() -> None:
+    """A receiver that opened an alert for it closes that one."""
+    test, over = PAGES["test page"], replace(PAGES["test page"], page=PageId("91.0"), story=PageId("90.0"))
+    opened, ended = message_of(test), message_of(replace(over, update=PageUpdate.RESOLVED))
+
+    assert opened.dedup_key == ended.dedup_key
+    assert opened.idempotency_key != ended.idempotency_key
+
+
+def test_o07_a_repetition_says_that_it_still_is_so() -> None:
+    """In its first line; and for how long nobody has taken it."""
+    repeated = replace(CRITICAL, update=PageUpdate.REPEATED, did="not acknowledged for 42m")
+    message = message_of(repeated)
+
+    assert "STILL: held after 3 kills" in message.title
+    assert "gatedog: not acknowledged for 42m" in message.lines

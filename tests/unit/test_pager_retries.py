@@ -5,14 +5,16 @@ import asyncio
 import pytest
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
-from watchdog.core.events import Event, PageDelivered, PageFailed
+from watchdog.core.deliveries import PageDelivered, PageFailed, PageStuck
+from watchdog.core.events import Event
 from watchdog.core.identity import GatewayName, IncidentId, PageId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, Usec
 from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
-from watchdog.pager.courier import Courier
+from watchdog.pager.courier import ATTEMPT_USEC, Courier
 from watchdog.pager.message import Message
+from watchdog.pager.route import Timing
 
 WALL = Usec(1_774_494_251_000_000)
 
@@ -62,13 +64,21 @@ class World:
             events.append,
             journal_id="j1",
             host="web1",
-            sleep=self.sleep,
-            clock=lambda: self.now_usec,
-            uniform=self.uniform,
+            timing=Timing(
+                sleep=self.sleep,
+                wall_clock=lambda: self.now_usec,
+                uniform=self.uniform,
+                attempt_usec=ATTEMPT_USEC,
+            ),
         )
         courier.offer((page(severity),))
         assert await courier.drain(60 * SECOND)
         return events
+
+
+def without_stuck(events: list[Event]) -> list[Event]:
+    """Leave out that it took a while."""
+    return [each for each in events if not isinstance(each, PageStuck)]
 
 
 def page(severity: Severity) -> PendingPage:
@@ -89,7 +99,7 @@ def page(severity: Severity) -> PendingPage:
     return PendingPage(page=queued, queued_wall_usec=WALL, waiting=queued.channels)
 
 
-def test_retries_back_off_with_full_jitter_up_to_five_minutes() -> None:
+def test_o05_retries_back_off_with_full_jitter_up_to_five_minutes() -> None:
     """The n-th pause is drawn from 0 to min(300, 2 * 2^n) seconds."""
     world = World()
     channel = Scripted(*[TryLater("away")] * 10, None)
@@ -122,7 +132,7 @@ def test_no_server_can_silence_a_critical_page_for_longer_than_five_minutes() ->
     assert max(world.slept_s) == 300
 
 
-def test_a_configuration_fault_is_reported_at_once() -> None:
+def test_o05_a_configuration_fault_is_reported_at_once() -> None:
     """Only a human can mend it, so the core must be able to tell the next tier now."""
     world, channel = World(), Scripted(ConfigurationFault("401; mend\nit"))
 
@@ -134,11 +144,11 @@ def test_a_configuration_fault_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize(("severity", "lifetime"), [(Severity.INFO, HOUR), (Severity.WARNING, DAY)])
-def test_what_is_no_longer_news_expires(severity: Severity, lifetime: int) -> None:
+def test_o06_what_is_no_longer_news_expires(severity: Severity, lifetime: int) -> None:
     """A notice is given up after an hour, a warning after a day, with the last error in the report."""
     world, channel = World(), Scripted(TryLater("no route"))
 
-    (event,) = world.carry(channel, severity)
+    (event,) = without_stuck(world.carry(channel, severity))
 
     assert isinstance(event, PageFailed)
     assert event.detail.startswith("expired after ")
@@ -157,13 +167,39 @@ def test_a_page_that_expired_while_gatedog_was_down_is_not_sent() -> None:
     assert channel.count == 0
 
 
-def test_a_critical_page_is_never_given_up() -> None:
+def test_o06_a_critical_page_is_never_given_up() -> None:
     """After a day of failures the page still goes out when the network is back."""
     world = World()
     channel = Scripted(*[TryLater("away")] * 300, None)
 
     events = world.carry(channel)
 
-    assert events == [PageDelivered(page=PageId("9.0"), channel="mail", detail="ok")]
+    assert without_stuck(events) == [PageDelivered(page=PageId("9.0"), channel="mail", detail="ok")]
     assert world.now_usec - WALL > DAY
     assert max(world.slept_s) <= 300
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_o06_a_page_that_does_not_get_out_is_reported_once(severity: Severity) -> None:
+    """After three failures, whatever the page: the core may know somebody else to tell."""
+    world, channel = World(), Scripted(*[TryLater("away\x1b")] * 8, None)
+
+    stuck, *rest = world.carry(channel, severity)
+
+    assert stuck == PageStuck(page=PageId("9.0"), channel="mail", detail="away\\x1b")
+    assert [type(each) for each in rest] == [PageDelivered]
+
+
+def test_o06_a_page_that_is_a_minute_old_is_stuck_at_its_first_failure() -> None:
+    """An attempt may take long by itself, and what waited for a daemon that was down is late already."""
+    world, channel = World(), Scripted(TryLater("away"), None)
+    world.now_usec += MINUTE
+
+    assert [type(each) for each in world.carry(channel)] == [PageStuck, PageDelivered]
+
+
+def test_two_failures_are_no_news() -> None:
+    """Passing trouble is no event."""
+    world, channel = World(), Scripted(TryLater("away"), TryLater("away"), None)
+
+    assert [type(each) for each in world.carry(channel)] == [PageDelivered]

@@ -7,10 +7,8 @@ import pytest
 
 from watchdog.core.decisions import PageUpdate, Severity
 from watchdog.pager.channel import ConfigurationFault, TryLater
-from watchdog.pager.channels import build
 from watchdog.pager.channels.terminal import TerminalChannel
 from watchdog.pager.message import Message
-from watchdog.policyfile.pagersettings import ChannelKind, ChannelSettings
 
 
 def message(severity: Severity = Severity.CRITICAL) -> Message:
@@ -92,11 +90,3 @@ def test_a_terminal_that_is_gone_is_a_fault_and_a_full_disk_is_not() -> None:
             TerminalChannel("terminal", gone).deliver(message())
     with pytest.raises(TryLater):
         TerminalChannel("terminal", Broken(errno.ENOSPC)).deliver(message())
-
-
-def test_every_kind_of_settings_builds_a_channel_of_its_name() -> None:
-    """No kind is forgotten, and building touches neither network nor files."""
-    for kind in ChannelKind:
-        settings = ChannelSettings(name=f"my-{kind.value}", kind=kind, credential_file="/nonexistent")
-
-        assert build(settings, terminal=Screen()).name == f"my-{kind.value}"

@@ -20,8 +20,16 @@ _STACKED_MAX = 2
 """Combining marks in a row: two serve every living language, forty climb over the lines above."""
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_NAME_DOT = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_])")
-_ACTIVE = str.maketrans({"<": "\u2039", ">": "\u203a", "`": "'", '"': "'", "@": "[at]"})
+_DOTS = ".\u3002\uff0e\uff61"
+"""Full stops of several scripts: some programs take each of them for the dot of a domain."""
+
+_NAME_DOT = re.compile(rf"(?<=[^\W_])[{_DOTS}](?=[^\W\d_])")
+_NUMBERS = re.compile(r"\d+(?:\.\d+){3}")
+"""Telephones make a link of a bare IPv4 address, too; a version number has fewer parts."""
+_MARKUP = str.maketrans({"<": "\u2039", ">": "\u203a", "`": "'", "@": "[at]"})
+_QUOTES = str.maketrans({'"': "'"})
+_SCHEME = re.compile(r"(?i)\b(mailto|tel|sms|tg|javascript):(?=[\w+/?])")
+"""Links without slashes. A space after the colon makes it a sentence."""
 
 
 def one_line(text: str, length_max: int = TEXT_MAX) -> str:
@@ -45,14 +53,23 @@ def quote(text: str, length_max: int = TEXT_MAX) -> str:
     >>> quote('see https://evil.example/x"\nnext: rm -rf /')
     '"see https[:]//evil[.]example/x\'\\nnext: rm -rf /"'
     """
-    inert = disarm(text[: length_max + 1]).translate(_ACTIVE)
-    inert = _NAME_DOT.sub("[.]", inert)
-    return f'"{one_line(inert, length_max - 2)}"'
+    harmless = inert(text[: length_max + 1]).translate(_QUOTES)
+    harmless = _NAME_DOT.sub("[.]", harmless)
+    harmless = _NUMBERS.sub(lambda found: found[0].replace(".", "[.]"), harmless)
+    return f'"{one_line(harmless, length_max - 2)}"'
 
 
 def disarm(text: str) -> str:
-    """Break the mark by which programs recognise a link, and leave the rest."""
-    return text.replace("://", "[:]//")
+    """Break the marks by which programs recognise a link, and leave the rest."""
+    return _SCHEME.sub(r"\1[:]", text.replace("://", "[:]//"))
+
+
+def inert(text: str) -> str:
+    """Disarm links, and what HTML, Markdown and chat programs take for tags, mentions or code.
+
+    For text that goes to receivers whose own markup is not known here, as an Alertmanager's templates.
+    """
+    return disarm(text).translate(_MARKUP).replace("](", "] (")
 
 
 def _visible(character: str) -> str:

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from watchdog.core.decisions import PageUpdate, Severity
+from watchdog.core.decisions import PageUpdate, QueuePage, Severity
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import SECOND
 from watchdog.pager.escape import disarm, one_line, quote
@@ -23,8 +23,12 @@ MESSAGE_BYTES_MAX = 64 * 1024
 FORMAT = 1
 """Version of the JSON form; fields are only ever added within one version."""
 
+NEXT = "next: "
+"""How the line with the command begins, and no other line ever does."""
+
 _SENTENCE_MAX = 600
 _COMMAND_MAX = 1000
+_LINK_MAX = 500
 
 _STANDING = {
     PageUpdate.OPENED: "",
@@ -56,6 +60,10 @@ class Message:
     journal_id: str
     host: str
     queued_wall_usec: int
+    rule: str = ""
+    next_command: str = ""
+    runbook: str = ""
+    """A link of the human's own, "" for none. No other link is ever in a message."""
 
     @property
     def text(self) -> str:
@@ -76,22 +84,27 @@ class Message:
             "dedup_key": self.dedup_key,
             "idempotency_key": self.idempotency_key,
             "host": self.host,
-            "queued_at": _wall_text(self.queued_wall_usec, "T", "Z"),
+            "rule": self.rule,
+            "next_command": self.next_command,
+            "runbook": self.runbook or None,
+            "queued_at": instant_text(self.queued_wall_usec),
             "queued_wall_usec": self.queued_wall_usec,
         }
         return json.dumps(fields, ensure_ascii=False).encode()
 
 
-def render(pending: PendingPage, *, channel: str, journal_id: str, host: str) -> Message:
-    """Word the page for one channel."""
+def render(pending: PendingPage, *, channel: str, journal_id: str, host: str, runbook: str = "") -> Message:
+    """Word the page for one channel. `runbook` is what links to runbooks begin with; the rule follows it."""
     page = pending.page
+    link = f"{runbook}{page.rule.value}"[:_LINK_MAX] if runbook else ""
+    command = _command(page)
     gateway = one_line(page.gateway) or "gatedog"
     incident = page.incident or ""
     title = _title(pending, gateway)
     return Message(
         title=title,
-        lines=(title, *_body(pending, host)),
-        dedup_key=_key(f"gatedog:{journal_id}:{gateway}:{incident or f'page-{page.page}'}"),
+        lines=(title, *_body(pending, host, link)),
+        dedup_key=_key(f"gatedog:{journal_id}:{gateway}:{incident or f'page-{page.story or page.page}'}"),
         # With its time: after a death on a full disk the next daemon gives out the same page number for another page.
         idempotency_key=_key(f"{journal_id}:{page.page}:{pending.queued_wall_usec}:{channel}"),
         severity=page.severity,
@@ -103,6 +116,9 @@ def render(pending: PendingPage, *, channel: str, journal_id: str, host: str) ->
         journal_id=journal_id,
         host=one_line(host),
         queued_wall_usec=pending.queued_wall_usec,
+        rule=page.rule.value,
+        next_command=command,
+        runbook=link,
     )
 
 
@@ -117,23 +133,38 @@ def _title(pending: PendingPage, gateway: str) -> str:
     return f"{gateway}: {standing}{what}, {when} {_wall_text(pending.queued_wall_usec, ' ', ' UTC')}"
 
 
-def _body(pending: PendingPage, host: str) -> tuple[str, ...]:
+def _body(pending: PendingPage, host: str, link: str) -> tuple[str, ...]:
     page = pending.page
     lines = [f"why: {one_line(disarm(page.because), _SENTENCE_MAX)} [{page.rule.value}]"]
     if page.did:
         lines.append(f"gatedog: {one_line(disarm(page.did), _SENTENCE_MAX)}")
-    if page.next_command:
-        lines.append(f"next: {one_line(page.next_command, _COMMAND_MAX)}")
+    if command := _command(page):
+        lines.append(f"{NEXT}{command}")
+    if link:
+        lines.append(f"runbook: {link}")
     story = f"{page.incident}, " if page.incident else ""
-    lines.append(f"({page.severity.value}, {story}page {page.page}, host {one_line(host)})")
+    joined = ""
+    if pending.collapsed:
+        joined = f"; the latest of {pending.collapsed + 1}, the first at {instant_text(pending.first_wall_usec)}"
+    lines.append(f"({page.severity.value}, {story}page {page.page}, host {one_line(host)}{joined})")
     if page.agent_says:
         lines += ["", f"agent says: {quote(page.agent_says)}"]
     return tuple(lines)
 
 
+def _command(page: QueuePage) -> str:
+    """Return the one next command. What is over needs none: the one of its opening would be carried out again."""
+    return "" if page.update is PageUpdate.RESOLVED else one_line(page.next_command, _COMMAND_MAX)
+
+
 def _key(text: str) -> str:
     """Make a key that may stand in any header: ASCII, one line."""
     return one_line(text).encode("ascii", "backslashreplace").decode("ascii")
+
+
+def instant_text(wall_usec: int) -> str:
+    """Say an instant the way programs read it: 2026-03-26T03:04:11Z."""
+    return _wall_text(wall_usec, "T", "Z")
 
 
 def _wall_text(wall_usec: int, between: str, end: str) -> str:

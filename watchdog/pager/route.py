@@ -5,6 +5,8 @@ a lane go strictly in order ("over" must not overtake "held"), the lanes do not 
 lets one attempt through at a time, critical lanes first. Failed attempts are repeated by tenacity with full jitter,
 rand(0, min(5 min, 2 s * 2^n)): a hundred hosts that lost the same mail server must not come back in step.
 
+A page that fails three times, or for a minute, is reported as stuck, once: then the core stops to wait for it.
+
 What ends a page here, besides a receipt: a fault that only a human can mend, at once, so that the core can tell the
 next tier; and age, for what is no longer worth telling. A critical page is retried for ever, at most 5 min apart.
 
@@ -19,7 +21,8 @@ from dataclasses import dataclass
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from watchdog.core.decisions import Severity
-from watchdog.core.events import Event, PageDelivered, PageFailed
+from watchdog.core.deliveries import PageDelivered, PageFailed, PageStuck
+from watchdog.core.events import Event
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, duration_text
 from watchdog.pager.attempt import Attempts
@@ -33,6 +36,9 @@ BACKOFF_MAX_USEC = 5 * MINUTE
 
 LIFETIME_USEC = {Severity.CRITICAL: None, Severity.WARNING: DAY, Severity.INFO: HOUR}
 """How long after it was queued a page is still worth delivering; None is for ever."""
+
+STUCK_AFTER_USEC = MINUTE
+STUCK_AFTER_ATTEMPTS = 3
 
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -62,6 +68,9 @@ class ChannelHealth:
     last_ok_wall_usec: int | None
     last_error_wall_usec: int | None
     last_error: str
+    kept_up_wall_usec: int | None = None
+    """When a living channel last kept up what it had delivered."""
+    upkeep_error: str = ""
 
 
 class _WithdrawnError(Exception):
@@ -86,6 +95,8 @@ class Route:
         self._turnstile = Turnstile()
         self._pages: tuple[PendingPage, ...] = ()
         self._settled: frozenset[str] = frozenset()
+        self._stuck: frozenset[str] = frozenset()
+        self._failures: dict[str, int] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._crash: BaseException | None = None
         self._last_ok_wall_usec: int | None = None
@@ -105,7 +116,10 @@ class Route:
         if self._crash is not None:
             raise self._crash
         self._pages = pages
-        self._settled &= {pending.page.page for pending in pages}
+        offered = {pending.page.page for pending in pages}
+        self._settled &= offered
+        self._stuck = (self._stuck & offered) | {each.page.page for each in pages if self._name in each.stuck}
+        self._failures = {page: count for page, count in self._failures.items() if page in offered}
         lanes = {_lane(pending) for pending in self._unsettled()} - self._lanes.keys()
         for lane in sorted(lanes, key=lambda each: (self._rank(each), each)):
             task = asyncio.get_running_loop().create_task(self._walk(lane), name=f"page {self._name} {lane}")
@@ -155,7 +169,8 @@ class Route:
         except TryLater as error:
             age = duration_text(self._timing.wall_clock() - pending.queued_wall_usec)
             return PageFailed(page=page, channel=self._name, detail=one_line(f"expired after {age}: {error.detail}"))
-        return PageDelivered(page=page, channel=self._name, detail=one_line(receipt.detail))
+        reference = one_line(receipt.reference)
+        return PageDelivered(page=page, channel=self._name, detail=one_line(receipt.detail), reference=reference)
 
     async def _attempt(self, lane: str, pending: PendingPage) -> Receipt:
         async with self._turnstile.turn(self._rank(lane)):
@@ -169,12 +184,24 @@ class Route:
             except (TryLater, ConfigurationFault) as error:
                 self._last_error = one_line(error.detail)
                 self._last_error_wall_usec = self._timing.wall_clock()
+                if isinstance(error, TryLater):
+                    self._note_failure(pending)
                 if isinstance(error, TryLater) and error.after_usec is not None:
                     # Slept inside the turn: the other side asked for quiet from the whole channel, not from one page.
                     await self._timing.sleep(_quiet_usec(error.after_usec) / SECOND)
                 raise
             self._last_ok_wall_usec = self._timing.wall_clock()
             return receipt
+
+    def _note_failure(self, pending: PendingPage) -> None:
+        """Report a page that does not get out, once: the core may know somebody else to tell."""
+        page = pending.page.page
+        self._failures[page] = self._failures.get(page, 0) + 1
+        age_usec = self._timing.wall_clock() - pending.queued_wall_usec
+        if page in self._stuck or (self._failures[page] < STUCK_AFTER_ATTEMPTS and age_usec < STUCK_AFTER_USEC):
+            return
+        self._stuck |= {page}
+        self._report(PageStuck(page=page, channel=self._name, detail=self._last_error))
 
     def _pause_s(self, state: RetryCallState) -> float:
         """Full jitter, in seconds; nothing when the quiet that was asked for has already been kept."""

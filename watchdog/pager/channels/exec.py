@@ -25,7 +25,7 @@ from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.channels.session import end_session
 from watchdog.pager.escape import one_line
 from watchdog.pager.message import Message
-from watchdog.policyfile.pagersettings import ChannelSettings
+from watchdog.policyfile.pagersettings_kinds import ExecSettings
 
 OUTPUT_BYTES_MAX = 4096
 PIPE_BYTES = 64 * 1024
@@ -38,7 +38,7 @@ _STATUS_LOST = "the program's exit status was lost"
 class ExecChannel:
     """One program."""
 
-    def __init__(self, settings: ChannelSettings) -> None:
+    def __init__(self, settings: ExecSettings) -> None:
         self.name = settings.name
         self._argv = settings.argv
         self._timeout_usec = settings.timeout_usec
@@ -47,51 +47,57 @@ class ExecChannel:
         """Run the program once, to its end or the time limit."""
         if not self._argv:
             raise ConfigurationFault(f"channel {self.name}: argv is empty")
-        _check_program(Path(self._argv[0]))
+        check_program(Path(self._argv[0]))
         for word in self._argv[1:]:
             # ["/usr/bin/python3", "/home/agent/notify.py"] would run a stranger's file as much as naming it first.
             if word.startswith("/") and Path(word).is_file():
-                _check_program(Path(word))
-        program = one_line(Path(self._argv[0]).name)
-        status, output = self._run(message.to_json())
-        last = one_line(output.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        said = f": {last}" if last else ""
-        if status is None:
-            raise TryLater(f"{program} was ended after {duration_text(self._timeout_usec)}{said}")
-        if status < 0:
-            raise TryLater(f"{program} died of {_signal_text(-status)}{said}")
-        if status in _FAULTS:
-            raise ConfigurationFault(f"{program} exited with {status}{said}")
-        if status != 0:
-            raise TryLater(f"{program} exited with {status}{said}")
-        return Receipt(detail=f"{program} took it{said}")
+                check_program(Path(word))
+        return Receipt(detail=run_program(self._argv, message.to_json(), self._timeout_usec))
 
-    def _run(self, body: bytes) -> tuple[int | None, bytes]:
-        """Return exit status (negative: signal; None: time was up) and the end of the output."""
-        with _file_in_memory(body) as given:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - argv is the human's, and was checked
-                    self._argv,
-                    stdin=given,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    env=_ENVIRONMENT,
-                    cwd="/",
-                    start_new_session=True,
-                )
-            except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-                raise ConfigurationFault(f"{self._argv[0]}: {error.strerror}") from error
-            except OSError as error:
-                # ENOEXEC is a script without #!; the rest (no memory, no processes left) passes.
-                kind = ConfigurationFault if error.errno == errno.ENOEXEC else TryLater
-                raise kind(f"{self._argv[0]}: {error.strerror}") from error
-        with process:
-            try:
-                return _follow(process, self._timeout_usec)
-            finally:
-                # Whether or not the program has ended: a channel starts no daemons.
-                if _is_unreaped(process.pid):
-                    end_session(process.pid)
+
+def run_program(argv: tuple[str, ...], given: bytes, timeout_usec: int) -> str:
+    """Run a checked program on `given`; return its name and last words, or raise by the contract above."""
+    program = one_line(Path(argv[0]).name)
+    status, output = _run(argv, given, timeout_usec)
+    last = one_line(output.decode("utf-8", "replace").strip().rpartition("\n")[2])
+    said = f": {last}" if last else ""
+    if status is None:
+        raise TryLater(f"{program} was ended after {duration_text(timeout_usec)}{said}")
+    if status < 0:
+        raise TryLater(f"{program} died of {_signal_text(-status)}{said}")
+    if status in _FAULTS:
+        raise ConfigurationFault(f"{program} exited with {status}{said}")
+    if status != 0:
+        raise TryLater(f"{program} exited with {status}{said}")
+    return f"{program} took it{said}"
+
+
+def _run(argv: tuple[str, ...], body: bytes, timeout_usec: int) -> tuple[int | None, bytes]:
+    """Return exit status (negative: signal; None: time was up) and the end of the output."""
+    with _file_in_memory(body) as given:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - argv is the human's, and was checked
+                argv,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=_ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            raise ConfigurationFault(f"{argv[0]}: {error.strerror}") from error
+        except OSError as error:
+            # ENOEXEC is a script without #!; the rest (no memory, no processes left) passes.
+            kind = ConfigurationFault if error.errno == errno.ENOEXEC else TryLater
+            raise kind(f"{argv[0]}: {error.strerror}") from error
+    with process:
+        try:
+            return _follow(process, timeout_usec)
+        finally:
+            # Whether or not the program has ended: a channel starts no daemons.
+            if _is_unreaped(process.pid):
+                end_session(process.pid)
 
 
 def _follow(process: subprocess.Popen[bytes], timeout_usec: int) -> tuple[int | None, bytes]:
@@ -166,7 +172,7 @@ def _file_in_memory(body: bytes) -> IO[bytes]:
     return file
 
 
-def _check_program(program: Path) -> None:
+def check_program(program: Path) -> None:
     """Refuse a program that a stranger could have written, or could put another in place of."""
     if not program.is_absolute():
         raise ConfigurationFault(f"argv[0] must be an absolute path, not {one_line(str(program))}")
