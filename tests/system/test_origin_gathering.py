@@ -16,7 +16,7 @@ import pytest
 
 from watchdog.core.identity import FOREIGN_LIFE, NOBODY, GatewayName, LifeId, ProcessRef
 from watchdog.core.peer import Peer
-from watchdog.origin import loopback, procfs
+from watchdog.origin import loopback, procfs, sockdiag
 from watchdog.origin.gathering import Standpoint, WriterCredentials, gather, take_standpoint
 from watchdog.origin.marks import LifeMark
 from watchdog.origin.pidfd import Facilities, peer_credentials
@@ -359,7 +359,7 @@ def test_the_table_of_connections_shows_both_ends_of_a_local_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         accepted, _ = server.accept()
         with accepted:
-            table = loopback.read_table()
+            table = sockdiag.read_table()
             inode = os.fstat(accepted.fileno()).st_ino
             unrelated = os.fstat(server.fileno()).st_ino
 

@@ -1,6 +1,7 @@
 """Whether an ssh login came from this host, by the kernel's table of connections."""
 
-from watchdog.origin.loopback import Connection, has_local_pair, is_ssh_daemon
+from watchdog.origin.loopback import has_local_pair, is_ssh_daemon
+from watchdog.origin.sockdiag import Connection
 
 HERE, AWAY = bytes([127, 0, 0, 1]), bytes([192, 0, 2, 7])
 SERVER_END = Connection(source=(HERE, 22), destination=(HERE, 40_000), uid=0, inode=11)

@@ -9,32 +9,8 @@ this host to a socket that root accepted counts, so a person may be taken for th
 Invariant: `True` when in doubt. Deliberately not here: logins relayed through another host, which no table shows.
 """
 
-import socket
-import struct
-from dataclasses import dataclass
-
 from watchdog.origin import procfs
-
-_NETLINK_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
-_DUMP_REQUEST = 0x301
-_DONE, _ERROR = 3, 2
-_ESTABLISHED = 1 << 1
-_CHUNK_BYTES = 1 << 16
-_CHUNKS_MAX = 4096
-_ANSWER_SECONDS = 1.0
-"""The kernel answers at once or not at all; the daemon's loop must not hang on it."""
-_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """One end of an established TCP connection, as the kernel lists it. Addresses are packed bytes."""
-
-    source: tuple[bytes, int]
-    destination: tuple[bytes, int]
-    uid: int
-    inode: int
+from watchdog.origin.sockdiag import Connection, read_table
 
 
 def is_ssh_daemon(comm: str) -> bool:
@@ -66,46 +42,3 @@ def has_local_pair(table: tuple[Connection, ...], inodes: frozenset[int] | None)
         elif end.inode in inodes:
             return True
     return False
-
-
-def read_table() -> tuple[Connection, ...]:
-    """Dump all established TCP connections of our network namespace. Raises OSError."""
-    found: list[Connection] = []
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.settimeout(_ANSWER_SECONDS)
-        for family in (socket.AF_INET, socket.AF_INET6):
-            query = struct.pack("<BBBBI", family, socket.IPPROTO_TCP, 0, 0, _ESTABLISHED) + bytes(48)
-            netlink.send(struct.pack("<IHHII", 16 + len(query), _SOCK_DIAG_BY_FAMILY, _DUMP_REQUEST, 1, 0) + query)
-            found.extend(_receive(netlink, 4 if family == socket.AF_INET else 16))
-    return tuple(found)
-
-
-def _receive(netlink: socket.socket, address_bytes: int) -> list[Connection]:
-    found: list[Connection] = []
-    for _ in range(_CHUNKS_MAX):
-        rest = netlink.recv(_CHUNK_BYTES)
-        while len(rest) >= 16:
-            length, kind = struct.unpack_from("<IH", rest)
-            if kind == _DONE:
-                return found
-            if kind == _ERROR or length < 16 + 72:
-                raise OSError("the kernel refused to list TCP connections")
-            found.append(_parse(rest[16:length], address_bytes))
-            rest = rest[(length + 3) & ~3 :]
-    raise OSError("the kernel's list of TCP connections does not end")
-
-
-def _parse(message: bytes, address_bytes: int) -> Connection:
-    source_port, destination_port = struct.unpack_from(">HH", message, 4)
-    uid, inode = struct.unpack_from("<II", message, 64)
-    return Connection(
-        source=(_unmapped(message[8 : 8 + address_bytes]), source_port),
-        destination=(_unmapped(message[24 : 24 + address_bytes]), destination_port),
-        uid=uid,
-        inode=inode,
-    )
-
-
-def _unmapped(address: bytes) -> bytes:
-    """Write an IPv4 address carried in an IPv6 socket as IPv4, so that both ends of one connection compare equal."""
-    return address[12:] if address.startswith(_MAPPED_PREFIX) else address

@@ -14,6 +14,9 @@ from watchdog.core.peer import UNSET_ID
 
 _PROC = Path("/proc")
 
+KERNEL_TICKS_MAX = 1000
+"""Ten seconds: no kernel needs that long until its PID 1, so one that is younger is a container's."""
+
 PATH_MAX = 1000
 """Longest cgroup path kept. Longer than any text from the supervised side, because it is compared, not told."""
 
@@ -35,8 +38,17 @@ class ProcessStat:
 
 
 def read_boot() -> BootId:
-    """Read the id of this boot, as the kernel writes it."""
-    return BootId((_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+    """Name this boot: the kernel's id, and in a container the start of its PID 1 as well.
+
+    A container is booted many times under one kernel. nspawn gives each of its boots an id by a mount below /proc/sys,
+    but a unit with ProtectKernelTunables= may see the host's id instead (systemd 252), which outlives the container.
+
+    Raises:
+        OSError: /proc is not mounted.
+    """
+    kernel = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    first_ticks = read_stat(1).start_ticks
+    return BootId(kernel if first_ticks < KERNEL_TICKS_MAX else f"{kernel}+{first_ticks}")
 
 
 def read_stat(pid: int) -> ProcessStat:
