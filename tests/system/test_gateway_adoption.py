@@ -25,7 +25,8 @@ from watchdog.gateway.launch import plan_launch, spawn
 from watchdog.gateway.launcher import Surroundings
 from watchdog.gateway.lives import LifeFolder, LifeRecord
 from watchdog.gateway.orphans import Orphans
-from watchdog.gateway.process import has_ended, open_pidfd, read_boot_id, read_stat
+from watchdog.gateway.process import has_ended, open_pidfd, read_stat
+from watchdog.origin.procfs import read_boot
 
 pytestmark = pytest.mark.system
 
@@ -120,7 +121,7 @@ def orphaned_gateway(folder: Path, script: str, *, use_cgroups: bool = True) -> 
     try:
         yield process
     finally:
-        pidfd = open_pidfd(process, read_boot_id())
+        pidfd = open_pidfd(process, read_boot())
         if pidfd is not None:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
@@ -199,7 +200,7 @@ def test_gateway_that_ended_between_two_daemons_is_observed_with_its_life(tmp_pa
     """An ending nobody watched is found by its record, so that it can be charged."""
 
     async def scene(process: ProcessRef) -> None:
-        pidfd = open_pidfd(process, read_boot_id())
+        pidfd = open_pidfd(process, read_boot())
         assert pidfd is not None
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         successor = Successor(tmp_path)
@@ -257,7 +258,7 @@ def test_record_of_a_process_that_is_gone_claims_nobody(tmp_path: Path) -> None:
         LifeRecord(
             gateway=NAME,
             life=LifeId(5),
-            process=ProcessRef(pid=os.getpid(), start_ticks=stranger.start_ticks - 1, boot=read_boot_id()),
+            process=ProcessRef(pid=os.getpid(), start_ticks=stranger.start_ticks - 1, boot=read_boot()),
             argv=("true",),
             directory="/",
             user="root",

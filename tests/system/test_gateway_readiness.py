@@ -124,15 +124,17 @@ def test_only_the_life_itself_says_that_it_is_ready(tmp_path: Path, use_cgroups:
         ready = ReadyPolicy(kind=Readiness.NOTIFY)
         async with gateway(tmp_path, ready, sys.executable, "-c", NOTIFIER, use_cgroups=use_cgroups) as (life, reports):
             heard: list[int] = []
+            words: list[bytes] = []
             assert life._notify is not None
-            listen = life._notify.listen
-            assert listen is not None
+            hear = life._notify.hear
+            assert hear is not None
 
-            def listen_and_tell(pid: int) -> None:
-                listen(pid)
-                heard.append(pid)
+            def hear_and_tell(pid: int, message: bytes) -> None:
+                hear(pid, message)
+                heard.extend([pid] * (b"READY=1" in message))
 
-            life._notify.listen = listen_and_tell
+            life._notify.hear = hear_and_tell
+            life.hear = lambda _, message: words.append(message)
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
                 stranger.sendto(b"READY=1", str(life._launcher.notify_path))
             await until(lambda: heard == [os.getpid()])
@@ -142,6 +144,7 @@ def test_only_the_life_itself_says_that_it_is_ready(tmp_path: Path, use_cgroups:
 
             assert refused
             assert ready_count(reports) == 1
+            assert words == [b"STATUS=soon", b"STATUS=now\nREADY=1", b"READY=1"]
 
     asyncio.run(scene())
 

@@ -15,8 +15,9 @@ from watchdog.core.identity import ActionId, GatewayName, LifeId
 from watchdog.core.policy import CommandPolicy, GatewayPolicy
 from watchdog.core.rules import RuleId
 from watchdog.gateway.child import ChildBackend
-from watchdog.gateway.launcher import Surroundings
+from watchdog.gateway.launcher import NEXT_LOG, Surroundings
 from watchdog.gateway.orphans import Orphans
+from watchdog.gateway.process import read_children
 
 pytestmark = pytest.mark.system
 
@@ -31,6 +32,18 @@ async def until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.005)
     raise TimeoutError(f"not within {BOUND_SECONDS} s")
+
+
+def start_order(life: int) -> StartGateway:
+    """Order a life to be started."""
+    return StartGateway(
+        gateway=NAME,
+        rule=RuleId.START_FIRST,
+        because="",
+        action=ActionId("1.0"),
+        life=LifeId(life),
+        charge=Charge.BOOT,
+    )
 
 
 @asynccontextmanager
@@ -50,16 +63,7 @@ async def running(
     )
     backend = ChildBackend(GatewayPolicy(name=NAME, command=command), surroundings, reports.append, loop, orphans)
     backend.recover()
-    backend.start(
-        StartGateway(
-            gateway=NAME,
-            rule=RuleId.START_FIRST,
-            because="",
-            action=ActionId("1.0"),
-            life=LifeId(1),
-            charge=Charge.BOOT,
-        )
-    )
+    backend.start(start_order(1))
     try:
         yield backend, reports
     finally:
@@ -133,5 +137,37 @@ def test_life_without_a_cgroup_says_so(tmp_path: Path) -> None:
             (mark,) = backend.life_marks()
 
             assert (mark.cgroup_id, mark.cgroup) == (0, "")
+
+    asyncio.run(scene())
+
+
+def test_a_launcher_that_no_start_follows_is_sent_away(tmp_path: Path) -> None:
+    """A death makes the next launcher ready; when nobody orders a start, nothing of it is left after the chores."""
+
+    async def scene() -> None:
+        others = set(read_children(os.getpid()))
+        command = CommandPolicy(argv=("true",), directory=str(tmp_path))
+        async with running(tmp_path, command, use_cgroups=False) as (backend, reports):
+            await until(lambda: any(isinstance(each, MainProcessExited) for each in reports))
+            waiting = set(read_children(os.getpid())) - others
+            await until(lambda: backend.tend() is None and not set(read_children(os.getpid())) - others)
+            assert len(waiting) == 1
+
+    asyncio.run(scene())
+
+
+def test_a_log_folder_that_was_cleared_does_not_stop_the_next_start(tmp_path: Path) -> None:
+    """The next log is opened ahead of a death; when somebody removes it, the start that wants it makes another."""
+
+    async def scene() -> None:
+        command = CommandPolicy(argv=("sh", "-c", "echo said; exec sleep 600"), directory=str(tmp_path))
+        async with running(tmp_path, command, use_cgroups=False) as (backend, reports):
+            log = tmp_path / "state" / "log" / NAME
+            backend._launcher.plan(command)
+            (log / NEXT_LOG).unlink()
+            os.kill(backend.life_marks()[0].process.pid, signal.SIGKILL)
+            await until(lambda: any(isinstance(each, MainProcessExited) for each in reports))
+            backend.start(start_order(2))
+            await until(lambda: (log / "2.log").read_text() == "said\n")
 
     asyncio.run(scene())

@@ -18,11 +18,11 @@ from watchdog.gateway.process import (
     open_pidfd,
     peek_status,
     read_age_usec,
-    read_boot_id,
     read_stat,
     reap,
     signal_name,
 )
+from watchdog.origin.procfs import read_boot
 
 BOUND_MSEC = 20_000
 
@@ -31,7 +31,7 @@ def identify(pid: int) -> ProcessRef:
     """Name a living process for ever."""
     stat = read_stat(pid)
     assert stat is not None
-    return ProcessRef(pid=pid, start_ticks=stat.start_ticks, boot=read_boot_id())
+    return ProcessRef(pid=pid, start_ticks=stat.start_ticks, boot=read_boot())
 
 
 def wait(pidfd: int) -> None:
@@ -109,7 +109,7 @@ def test_status_of_a_zombie_that_is_not_our_child_is_known(script: str, expected
 def test_pidfd_is_refused_for_another_process_of_that_pid() -> None:
     """Neither another start time nor another boot is the same process."""
     own = identify(os.getpid())
-    boot = read_boot_id()
+    boot = read_boot()
 
     pidfd = open_pidfd(own, boot)
     assert pidfd is not None

@@ -162,8 +162,17 @@ def read_cgroup_name(file: str) -> str | None:
     return None
 
 
+def find_cgroup(pid: int) -> LifeCgroup | None:
+    """Find the cgroup of a process that somebody else put there; None without cgroup2, or when it is hidden or gone."""
+    name = read_cgroup_name(f"/proc/{pid}/cgroup")
+    if name is None:
+        return None
+    folder = _own_folder(name, Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
+    return None if folder is None else LifeCgroup(folder=folder, name=name)
+
+
 def _own_folder(own: str, mountinfo: str) -> Path | None:
-    """Find where the cgroup `own` is mounted. A cgroup namespace or a bind mount may hide it ("/..")."""
+    """Find where a cgroup is mounted. A cgroup namespace or a bind mount may hide it ("/..")."""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         if not after.startswith("cgroup2 "):

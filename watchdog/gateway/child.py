@@ -15,7 +15,7 @@ Deliberately not here: when to start, how often, and what an ending means (core/
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from watchdog.core.events import (
     Starter,
 )
 from watchdog.core.identity import ActionId, BootId, GatewayName, LifeId, ProcessRef
-from watchdog.core.policy import CommandPolicy, GatewayPolicy, Readiness
+from watchdog.core.policy import CommandPolicy, GatewayPolicy
 from watchdog.gateway.backend import Report
 from watchdog.gateway.cgroup import LifeCgroup
 from watchdog.gateway.evidence import write_evidence
@@ -42,15 +42,14 @@ from watchdog.gateway.lives import LifeFolder, LifeRecord
 from watchdog.gateway.logwatch import LogWatch
 from watchdog.gateway.orphans import Orphans
 from watchdog.gateway.output import last_line, remove_log
-from watchdog.gateway.process import Status, has_ended, open_pidfd, peek_status, read_age_usec, read_boot_id
-from watchdog.gateway.readiness import NotifySocket, ReadinessWatch
+from watchdog.gateway.process import Status, has_ended, open_pidfd, peek_status, read_age_usec
+from watchdog.gateway.readiness import NotifySocket, ReadinessWatch, speaks
 from watchdog.gateway.running import RunningLife
 from watchdog.gateway.tree import LifeTree
 from watchdog.origin.marks import LifeMark
+from watchdog.origin.procfs import read_boot
 
 _LIVES_KEPT = 20
-_STAND_BY_SECONDS = 1.0
-"""A launcher made ready at a death is sent away if no start follows it by then."""
 _TIDY_SECONDS = 0.05
 """The chores of an exit wait this long, so that they do not stand between a death and the next start."""
 
@@ -83,11 +82,13 @@ class ChildBackend:
         self._loop = loop
         self._orphans = orphans
         self._log_watch = log_watch
-        self._boot: BootId = read_boot_id()
+        self._boot: BootId = read_boot()
         self._folder = LifeFolder(folder=surroundings.state_folder / "lives" / policy.name)
         self._folder.prepare()
         self._launcher = Launcher(policy, surroundings, orphans, self._folder, self._boot)
         self._notify: NotifySocket | None = None
+        self.hear: Callable[[GatewayName, bytes], None] | None = None
+        """Called with what a process of the present life says over its notify socket."""
         self._running: dict[LifeId, RunningLife] = {}
         self._ended: list[RunningLife] = []
         """Newest last; their processes may still exist."""
@@ -95,7 +96,6 @@ class ChildBackend:
         self._last_life: LifeId | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tidy_timer: asyncio.TimerHandle | None = None
-        self._stand_down_timer: asyncio.TimerHandle | None = None
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -187,11 +187,11 @@ class ChildBackend:
     def tend(self) -> None:
         """See `Backend.tend`."""
         self._orphans.reap()
+        self._launcher.stand_down()
         for life in self._running.values():
             self._bound_log(life)
         if self._untidy:
             self._tidy()
-            self._prune()
 
     def _bound_log(self, life: RunningLife) -> None:
         if not life.bound_log(self._command.log_bytes_max):
@@ -202,8 +202,8 @@ class ChildBackend:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for timer in filter(None, (self._tidy_timer, self._stand_down_timer)):
-            timer.cancel()
+        if self._tidy_timer is not None:
+            self._tidy_timer.cancel()
         self._tidy()
         if self._notify is not None:
             self._notify.close()
@@ -269,14 +269,14 @@ class ChildBackend:
     # -- readiness -------------------------------------------------------------------------------------------------
 
     def _hear_ready(self) -> None:
-        if self._policy.ready.kind is not Readiness.NOTIFY or self._notify is not None:
+        if not speaks(self._policy) or self._notify is not None:
             return
         uid = find_account(self._command.user).uid
         try:
             self._notify = NotifySocket(self._launcher.notify_path, uid, self._loop)
         except OSError as error:
             raise LaunchRefused(self._launcher.no_place(error)) from error
-        self._notify.listen = self._said_ready
+        self._notify.hear = self._said
 
     def _hear_ready_again(self) -> None:
         try:
@@ -284,10 +284,12 @@ class ChildBackend:
         except LaunchRefused:
             return  # the adopted life stays "not ready", which core reports in its time; the next start says why
 
-    def _said_ready(self, pid: int) -> None:
+    def _said(self, pid: int, message: bytes) -> None:
         for life in self._running.values():
-            if life.watch is not None and life.holds(pid):
-                life.watch.show()
+            if life.holds(pid) and life.watch is not None:
+                life.watch.hear(message)
+                if self.hear is not None:
+                    self.hear(self.name, message)
 
     def _ready(self, life: RunningLife) -> None:
         life.record = replace(life.record, ready=True)
@@ -300,19 +302,13 @@ class ChildBackend:
         if life.ending:
             return
         life.ending = True
-        self._stand_by()
+        self._launcher.stand_by(self._command)  # if no start follows, `tend` sends it away
         self._loop.remove_reader(life.pidfd)
         status = peek_status(life.pidfd, life.record.process)
         if status is not None and not life.leaves_something():
             self._finish(life, status)
         else:
             self._spawn_task(self._finish_when_clear(life, status))
-
-    def _stand_by(self) -> None:
-        self._launcher.stand_by(self._command)
-        if self._stand_down_timer is not None:
-            self._stand_down_timer.cancel()
-        self._stand_down_timer = self._loop.call_later(_STAND_BY_SECONDS, self._launcher.stand_down)
 
     async def _finish_when_clear(self, life: RunningLife, status: Status | None) -> None:
         is_clear = await life.clear()
@@ -372,9 +368,14 @@ class ChildBackend:
             self._tidy_timer = self._loop.call_later(_TIDY_SECONDS, self._tidy)
 
     def _tidy(self) -> None:
-        """Save records that changed and remove cgroups that emptied; what cannot be done yet waits for `tend`."""
+        """Save records that changed, remove cgroups that emptied and lives too old to keep.
+
+        What cannot be done yet waits for `tend`. Pruning does not: when it did, a gateway whose lives ended tidily left
+        the record and log of each behind until the daemon was started again.
+        """
         self._tidy_timer = None
         self._untidy = [life for life in self._untidy if not self._is_tidy(life)]
+        self._prune()
         if self._running:
             self._launcher.plan(self._command)
 

@@ -18,6 +18,17 @@ def write_evidence(record: LifeRecord, into: Path, limit_bytes: int) -> None:
     Raises:
         OSError: it could not be written.
     """
+    rest = write_life(record, into, limit_bytes)
+    if rest > 0:
+        (into / "output.log").write_bytes(tail(Path(record.log), rest))
+
+
+def write_life(record: LifeRecord, into: Path, limit_bytes: int) -> int:
+    """Write `life.json` and return how many of the bytes are left.
+
+    Raises:
+        OSError: it could not be written.
+    """
     life = {
         "gateway": record.gateway,
         "life": record.life,
@@ -33,6 +44,4 @@ def write_evidence(record: LifeRecord, into: Path, limit_bytes: int) -> None:
     text = json.dumps(life, indent=1).encode()[:limit_bytes]
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     (into / "life.json").write_bytes(text)
-    rest = limit_bytes - len(text)
-    if rest > 0:
-        (into / "output.log").write_bytes(tail(Path(record.log), rest))
+    return limit_bytes - len(text)

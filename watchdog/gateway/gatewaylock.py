@@ -18,6 +18,7 @@ from pathlib import Path
 from watchdog.core.policy import GatewayPolicy
 
 _HOLDER_BYTES_MAX = 4096
+_HOST_FOLDER = Path("/run/gatedog")
 
 
 class GatewayLocked(Exception):  # noqa: N818 - the gateway is locked; nothing here is wrong
@@ -44,9 +45,11 @@ def acquire_gateway_lock(policy: GatewayPolicy, folder: Path | None = None) -> G
         OSError: the lock folder cannot be used, or is not safe.
     """
     place = folder if folder is not None else lock_folder()
-    _prepare(place)
+    owner = _prepare(place)
     file = place / f"{_key(policy)}.lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if owner != os.geteuid():
+        os.fchown(descriptor, owner, -1)  # root by hand, beside a gatedog.service that is to open it later
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -60,26 +63,37 @@ def acquire_gateway_lock(policy: GatewayPolicy, folder: Path | None = None) -> G
 
 
 def lock_folder() -> Path:
-    """Return the lock folder of this user on this host."""
+    """Return the lock folder of this user on this host: for root, and for the user of gatedog.service, the host's."""
     uid = os.geteuid()
-    if uid == 0:
-        return Path("/run/gatedog/locks")
+    if uid == 0 or _is_own(_HOST_FOLDER):
+        return _HOST_FOLDER / "locks"
     for runtime in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{uid}"):
         if runtime and Path(runtime).is_dir() and Path(runtime).stat().st_uid == uid:
             return Path(runtime, "gatedog")
     return Path(f"/tmp/gatedog-{uid}")  # noqa: S108 - owner and mode are checked by _prepare
 
 
-def _prepare(folder: Path) -> None:
-    """Make the folder and make sure that nobody else can put a lock, or a link, in it."""
+def _is_own(folder: Path) -> bool:
+    try:
+        return folder.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _prepare(folder: Path) -> int:
+    """Make the folder, make sure that nobody else can put a lock, or a link, in it, and return whose it is."""
     folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+    trusted = {os.geteuid()}
+    if os.geteuid() == 0 and folder.parent == _HOST_FOLDER:
+        trusted.add(_HOST_FOLDER.lstat().st_uid)  # the user of gatedog.service, to whom systemd gave it
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in trusted or status.st_mode & 0o022:
         raise PermissionError(
             f"the lock folder {folder} is not a folder of uid {os.geteuid()} alone, so its locks mean nothing. "
             f"Look at it (ls -ld {folder}), remove it, and start gatedog again"
         )
+    return status.st_uid
 
 
 def _key(policy: GatewayPolicy) -> str:

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import BootId, LifeId, ProcessRef
-from watchdog.core.policy import CommandPolicy, GatewayPolicy, Readiness
+from watchdog.core.policy import CommandPolicy, GatewayPolicy
 from watchdog.gateway.cgroup import LifeCgroup, gateway_cgroup
 from watchdog.gateway.launch import Gate, Launch, LaunchRefused, plan_launch, spawn
 from watchdog.gateway.lives import LifeFolder, LifeRecord
 from watchdog.gateway.orphans import Orphans
 from watchdog.gateway.output import open_log
 from watchdog.gateway.process import read_stat
+from watchdog.gateway.readiness import speaks
 from watchdog.gateway.tree import LifeTree
 
 _CATCH_UP_ROUNDS = 8
@@ -55,6 +56,8 @@ class Waiting:
     """A launcher at its gate; its output goes to a file that gets the life's name with the life."""
 
     gate: Gate
+    process: ProcessRef
+    pidfd: int
     launch: Launch
     log: Path
 
@@ -77,6 +80,8 @@ class Launcher:
         self._cgroups = gateway_cgroup(policy.name, self._instance) if surroundings.use_cgroups else None
         self._waiting: Waiting | None = None
         self._plan: Launch | None = None
+        self._log = -1
+        """The log of the next life, opened ahead: making a file waits for a sync that is under way on its disk."""
         self.logs = surroundings.state_folder / "log" / policy.name
         self.notify_path = surroundings.runtime_folder / "notify" / f"{policy.name}.sock"
 
@@ -114,6 +119,9 @@ class Launcher:
     def close(self) -> None:
         """Send a waiting launcher away, and remove the cgroups that are of no more use."""
         self.stand_down()
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
         if self._cgroups is not None:
             self._cgroups.clean()
             self._cgroups.remove()
@@ -146,25 +154,30 @@ class Launcher:
         waiting, self._waiting = self._waiting or self._prepare(command), None
         log = self.logs / f"{life}.log"
         record = self._record(life, waiting, log)
-        pidfd = -1
         try:
             waiting.log.rename(log)
-            pidfd = os.pidfd_open(waiting.gate.pid)
             self._folder.write_first(record)
         except OSError as error:
-            if pidfd >= 0:
-                os.close(pidfd)
             self._abandon(waiting)
             raise LaunchRefused(self.no_place(error)) from error
         waiting.gate.open(self._mark(life))
-        return Born(record=record, pidfd=pidfd)
+        return Born(record=record, pidfd=waiting.pidfd)
 
     def plan(self, command: CommandPolicy) -> None:
-        """Look up ahead of time, off the path of a restart, what the next start needs (user, groups, program)."""
+        """Look up ahead of time, off the path of a restart, what the next start needs (user, groups, program, log)."""
         try:
             self._plan = self._made_plan(command)
-        except LaunchRefused:
+            self._log = self._next_log()
+        except (LaunchRefused, OSError):
             self._plan = None  # the start looks again, and says what is wrong
+
+    def _next_log(self) -> int:
+        log, self._log = self._log, -1
+        if log >= 0 and os.fstat(log).st_nlink:
+            return log
+        if log >= 0:
+            os.close(log)  # somebody cleared the folder
+        return open_log(self.logs / NEXT_LOG)
 
     def _made_plan(self, command: CommandPolicy) -> Launch:
         return plan_launch(
@@ -177,9 +190,8 @@ class Launcher:
     def _prepare(self, command: CommandPolicy) -> Waiting:
         # A plan serves once: a user or program that changed since is seen at the second start at the latest.
         launch, self._plan = self._plan or self._made_plan(command), None
-        file = self.logs / NEXT_LOG
         try:
-            log = open_log(file)
+            log = self._next_log()
         except OSError as error:
             raise LaunchRefused(self.no_place(error)) from error
         try:
@@ -188,10 +200,23 @@ class Launcher:
                 self._orphans.keep(gate.pid)
         finally:
             os.close(log)
-        return Waiting(gate=gate, launch=launch, log=file)
+        process = self._process_of(gate)
+        try:
+            pidfd = os.pidfd_open(gate.pid)
+        except OSError as error:
+            gate.abandon()
+            self._orphans.release(gate.pid)
+            raise LaunchRefused(f"no handle on its process: {error}. Look at: ulimit -n") from error
+        return Waiting(gate=gate, process=process, pidfd=pidfd, launch=launch, log=self.logs / NEXT_LOG)
+
+    def _process_of(self, gate: Gate) -> ProcessRef:
+        stat = read_stat(gate.pid)
+        assert stat is not None, "a child that nobody reaped is in /proc"  # noqa: S101 - a bad program, not a bad world
+        return ProcessRef(pid=gate.pid, start_ticks=stat.start_ticks, boot=self._boot)
 
     def _abandon(self, waiting: Waiting) -> None:
         waiting.gate.abandon()
+        os.close(waiting.pidfd)
         self._orphans.release(waiting.gate.pid)  # it ends by itself now and is buried with the orphans
 
     def no_place(self, error: OSError) -> str:
@@ -204,19 +229,17 @@ class Launcher:
 
     def _extra(self) -> dict[str, str]:
         extra = {"GATEDOG_SOCKET": str(self._surroundings.control_socket)}
-        if self._policy.ready.kind is Readiness.NOTIFY:
+        if speaks(self._policy):
             extra["NOTIFY_SOCKET"] = str(self.notify_path)
         return extra
 
     def _record(self, life: LifeId, waiting: Waiting, log: Path) -> LifeRecord:
-        pid, launch = waiting.gate.pid, waiting.launch
-        stat = read_stat(pid)
-        assert stat is not None, "a child that nobody reaped is in /proc"  # noqa: S101 - a bad program, not a bad world
+        launch = waiting.launch
         cgroup = None if self._cgroups is None else self._cgroups.of(life)
         return LifeRecord(
             gateway=self._policy.name,
             life=life,
-            process=ProcessRef(pid=pid, start_ticks=stat.start_ticks, boot=self._boot),
+            process=waiting.process,
             argv=launch.argv,
             directory=launch.directory,
             user=launch.account.name,

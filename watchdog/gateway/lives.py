@@ -33,6 +33,8 @@ class LifeRecord:
     """Where the life's cgroup is meant to be; whether its processes are in it, only the kernel can say."""
     cgroup_name: str = ""
     ready: bool = False
+    invocation: str = ""
+    """Of a life of a unit: systemd's id of this run, by which its journal finds the lines of it."""
     exit: ExitRecord | None = None
 
 
@@ -125,6 +127,7 @@ def _encode(record: LifeRecord) -> str:
             "cgroup_folder": record.cgroup_folder,
             "cgroup_name": record.cgroup_name,
             "ready": record.ready,
+            "invocation": record.invocation,
             "exit": None if ended is None else exit_as_json(ended),
         },
         ensure_ascii=True,
@@ -151,6 +154,7 @@ def _decode(fields: dict[str, Any]) -> LifeRecord:
         cgroup_folder=fields["cgroup_folder"],
         cgroup_name=fields["cgroup_name"],
         ready=fields["ready"],
+        invocation=fields.get("invocation", ""),  # records written before units were owned have none
         exit=None
         if ended is None
         else ExitRecord(

@@ -45,7 +45,8 @@ def keep_below(file: Path, bytes_max: int) -> int:
     """Move the tail of a log that grew past `bytes_max` to its earlier part and empty it; returns the bytes lost.
 
     The tail kept is half the bound, so log and earlier part stay below one and a half together. What is written
-    between copying and truncating is lost too, without a count: the writer is not stopped for its log's sake. Where
+    between the last byte copied and the cut, some microseconds, is lost too, without a count: the writer is not stopped
+    for its log's sake, and a life that floods may lose its last words that way. Where
     the copy fails (a full disk, most likely) the log is emptied all the same: that is when the bound matters.
 
     Raises:

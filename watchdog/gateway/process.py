@@ -68,11 +68,6 @@ def read_kernel_file(path: str) -> bytes:
     return text
 
 
-def read_boot_id() -> BootId:
-    """Return the kernel's name for this boot."""
-    return BootId(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
-
-
 def read_stat(pid: int) -> Stat | None:
     """Read one process, None when there is none of that pid."""
     try:

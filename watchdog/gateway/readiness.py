@@ -5,7 +5,7 @@ here, because how long "not yet" may last is ruled in core/. A READY=1 counts on
 socket lies where other programs of that user could write to it.
 
 `notify` follows systemd's protocol on a socket of our own. It is bound to a path so that a life started before this
-daemon still reaches it. Of all words only READY=1 is heard; MAINPID=, STATUS= and WATCHDOG=1 are not.
+daemon still reaches it. READY=1 is heard here; WATCHDOG= and STATUS= are passed on as they came (`hear`), for probes.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from watchdog.core.policy import Readiness, ReadyPolicy
+from watchdog.core.healthpolicy import ProbeKind
+from watchdog.core.policy import GatewayPolicy, Readiness, ReadyPolicy
 
 _POLL_FIRST_SECONDS = 0.25
 _POLL_LATER_SECONDS = 1.0
@@ -32,8 +33,13 @@ _PATH_BYTES_MAX = 107
 """sun_path of sockaddr_un, less the final zero."""
 
 
+def speaks(policy: GatewayPolicy) -> bool:
+    """Whether a gateway is to have a notify socket: for its readiness, or for a probe that listens."""
+    return policy.ready.kind is Readiness.NOTIFY or any(probe.kind is ProbeKind.NOTIFY for probe in policy.probes)
+
+
 class NotifySocket:
-    """Where a gateway with `ready.kind = notify` says READY=1. One for each gateway, kept over its lives."""
+    """Where a gateway says READY=1, WATCHDOG=1 and STATUS=. One for each gateway, kept over its lives."""
 
     def __init__(self, path: Path, uid: int, loop: asyncio.AbstractEventLoop) -> None:
         """Bind `path`, writable by `uid` and root only.
@@ -46,8 +52,8 @@ class NotifySocket:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self.path = path
-        self.listen: Callable[[int], None] | None = None
-        """Called with the pid of each process that says READY=1."""
+        self.hear: Callable[[int, bytes], None] | None = None
+        """Called with the pid of each process that says anything, and what it said."""
         self._loop = loop
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -70,11 +76,9 @@ class NotifySocket:
                 message, ancillary, _, _ = self._socket.recvmsg(_MESSAGE_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
             except BlockingIOError:
                 return
-            if b"READY=1" not in message.split(b"\n") or self.listen is None:
-                continue
             for level, kind, content in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-                    self.listen(_CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0])
+                if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and self.hear is not None:
+                    self.hear(_CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0], message)
 
 
 class ReadinessWatch:
@@ -88,8 +92,9 @@ class ReadinessWatch:
         report: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Begin to watch a life that is `age_usec` old. A `notify` watch is told by its backend, through `show`."""
+        """Begin to watch a life that is `age_usec` old. A `notify` watch is told by its backend, through `hear`."""
         self._report: Callable[[], None] | None = report
+        self._kind = policy.kind
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         match policy.kind:
@@ -103,6 +108,11 @@ class ReadinessWatch:
                 self._task = loop.create_task(self._poll(lambda: _answers(url)))
             case Readiness.NOTIFY:
                 pass
+
+    def hear(self, message: bytes) -> None:
+        """Take what a process of the life said over its notify socket."""
+        if self._kind is Readiness.NOTIFY and b"READY=1" in message.split(b"\n"):
+            self.show()
 
     def show(self) -> None:
         """Report readiness, unless that was done or the watch was closed."""

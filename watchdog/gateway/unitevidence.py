@@ -1,0 +1,100 @@
+"""What systemd and its journal keep of a life: its last words at once, the rest for an incident's folder.
+
+The journal is read by journalctl, which belongs to root (law 11), and under our own uid; what it prints was written by
+the supervised side and is copied as bytes, or cut to one line. Invariant: every reading is bounded in time and size,
+and none of it runs on the event loop.
+"""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from watchdog.gateway.evidence import write_life
+from watchdog.gateway.lives import LifeRecord
+from watchdog.gateway.output import one_line
+
+_JOURNALCTL = "/usr/bin/journalctl"
+_LINES = 500
+_SECONDS = 5.0
+LAST_WORDS_SECONDS = 0.3
+"""How long the report of a failure waits for its reason. Kills and clean ends do not wait: text does not name those."""
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+_FIELDS = "--output-fields=MESSAGE,PRIORITY,_PID"
+_UNIT_FILE_BYTES_MAX = 64 * 1024
+
+
+def read_last_words(invocation: str) -> str:
+    """Return the last line that the gateway itself wrote in this run; empty when there is none or it takes too long."""
+    if not invocation:
+        return ""
+    match = f"_SYSTEMD_INVOCATION_ID={invocation}"
+    lines = _read_journal(["--lines=5", match], 64 * 1024, LAST_WORDS_SECONDS).splitlines()
+    for line in reversed(lines):
+        words = one_line(_message(line))
+        if words:
+            return words
+    return ""
+
+
+def write_unit_evidence(record: LifeRecord, properties: Mapping[str, Any], into: Path, limit_bytes: int) -> None:
+    """Write `life.json`, `unit.json`, the unit's files and the end of the journal, together at most `limit_bytes`.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    rest = write_life(record, into, limit_bytes)
+    described = {name: value for name, value in sorted(properties.items()) if not name.startswith("Environment")}
+    rest = _keep(into / "unit.json", json.dumps(described, indent=1, default=str).encode(), rest)
+    for path in (properties.get("FragmentPath", ""), *(properties.get("DropInPaths") or ())):
+        rest = _keep(into / f"unit-{Path(path).name}", _read_file(path), rest) if path else rest
+    if record.invocation:
+        # The lines of the gateway, and systemd's own about it.
+        matches = [f"_SYSTEMD_INVOCATION_ID={record.invocation}", "+", f"INVOCATION_ID={record.invocation}"]
+        _keep(into / "journal.jsonl", _read_journal([f"--lines={_LINES}", *matches], rest, _SECONDS), rest)
+
+
+def _read_journal(arguments: list[str], bytes_max: int, seconds: float) -> bytes:
+    """Return what journalctl prints, the end of it when that is more; what there is when time runs out."""
+    command = [_JOURNALCTL, "--quiet", "--no-pager", "--output=json", _FIELDS, *arguments]
+    try:
+        with subprocess.Popen(  # noqa: S603 - fixed words and a hexadecimal id
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT
+        ) as process:
+            try:
+                text, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                text, _ = process.communicate()
+    except OSError:
+        return b""  # no journal here: the rest of the evidence is still worth keeping
+    return text[-bytes_max:] if bytes_max > 0 else b""
+
+
+def _message(line: bytes) -> str:
+    try:
+        message = json.loads(line).get("MESSAGE", "")
+    except (ValueError, AttributeError):
+        return ""
+    if isinstance(message, list):  # journalctl's way to spell what is no UTF-8
+        return bytes(number for number in message if isinstance(number, int)).decode("utf-8", errors="replace")
+    return message if isinstance(message, str) else ""
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}\n".encode()
+    with os.fdopen(descriptor, "rb") as opened:
+        return opened.read(_UNIT_FILE_BYTES_MAX)
+
+
+def _keep(file: Path, content: bytes, rest: int) -> int:
+    if rest <= 0:
+        return 0
+    file.write_bytes(content[:rest])
+    return rest - len(content[:rest])
