@@ -1,13 +1,15 @@
 """Clock readings, and what counts as a step."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from watchdog.core.events import ClockStepped
 from watchdog.core.identity import BootId
 from watchdog.core.timeline import HOUR, MILLISECOND, SECOND, Usec
-from watchdog.sensors.clocks import Reading, StepWatch, is_synchronised, read_boot_id, read_clocks
+from watchdog.origin.procfs import read_boot
+from watchdog.sensors.clocks import Reading, StepWatch, is_synchronised, read_clocks, timesyncd_says
 
 WALL = 1_774_494_251_000_000
 
@@ -56,10 +58,21 @@ def test_a_reading_is_of_this_boot_and_between_the_clocks_around_it() -> None:
 
     assert before[0] <= read.wall_usec <= after[0]
     assert before[1] <= read.uptime_usec <= after[1]
-    assert read.boot == read_boot_id() != ""
+    assert read.boot == read_boot() != ""
     assert read_clocks(BootId("known")).boot == "known"
 
 
 def test_the_kernel_can_be_asked_for_synchronisation() -> None:
     """The call works here and says the same twice: a wrong struct layout would crash or waver."""
     assert is_synchronised() is is_synchronised()
+
+
+def test_timesyncd_speaks_where_the_kernel_may_not_be_asked(tmp_path: Path) -> None:
+    """Its file says synchronised, its folder alone says not yet, and without both nobody distrusts the clock."""
+    folder = tmp_path / "timesync"
+    unknown = timesyncd_says(folder)
+    folder.mkdir()
+    waiting = timesyncd_says(folder)
+    (folder / "synchronized").touch()
+
+    assert (unknown, waiting, timesyncd_says(folder)) == (True, False, True)

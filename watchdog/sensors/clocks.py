@@ -15,8 +15,10 @@ from pathlib import Path
 from watchdog.core.events import ClockStepped
 from watchdog.core.identity import BootId
 from watchdog.core.timeline import MILLISECOND, SECOND, Usec
+from watchdog.origin.procfs import read_boot
 
-BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
+TIMESYNC_FOLDER = Path("/run/systemd/timesync")
+"""There while systemd-timesyncd runs; its file `synchronized` while it has a clock to follow."""
 
 STEP_USEC_MIN = SECOND
 """A wall clock that moved less than this against CLOCK_BOOTTIME between two readings was slewed, not stepped."""
@@ -37,11 +39,6 @@ class Reading:
     synchronised: bool
 
 
-def read_boot_id(path: Path = BOOT_ID_PATH) -> BootId:
-    """Return the kernel's name for this boot."""
-    return BootId(path.read_text(encoding="ascii").strip())
-
-
 def read_clocks(boot: BootId | None = None) -> Reading:
     """Read wall clock and CLOCK_BOOTTIME as one moment. Give `boot` when it is known: it saves reading a file.
 
@@ -57,7 +54,7 @@ def read_clocks(boot: BootId | None = None) -> Reading:
     return Reading(
         wall_usec=Usec(wall_usec),
         uptime_usec=Usec((before_usec + after_usec) // 2),
-        boot=read_boot_id() if boot is None else boot,
+        boot=read_boot() if boot is None else boot,
         synchronised=is_synchronised(),
     )
 
@@ -98,11 +95,18 @@ def is_synchronised() -> bool:
     """Ask the kernel (adjtimex, reading only) whether something keeps the wall clock right."""
     found = _adjtimex()
     if found is None:
-        # No libc call, or a seccomp filter forbids it. Not knowing is taken as the ordinary case: to distrust every
-        # clock of such hosts would mark each of their decisions uncertain, and say nothing.
-        return True
+        return timesyncd_says()
     result, status = found
     return result != _TIME_ERROR and not status & _STA_UNSYNC
+
+
+def timesyncd_says(folder: Path = TIMESYNC_FOLDER) -> bool:
+    """Where the kernel may not be asked (ProtectClock= of our own unit forbids it), take the word of timesyncd.
+
+    Without timesyncd, not knowing is taken as the ordinary case: to distrust every clock of such hosts would mark each
+    of their decisions uncertain, and say nothing.
+    """
+    return not folder.is_dir() or (folder / "synchronized").exists()
 
 
 def _adjtimex() -> tuple[int, int] | None:

@@ -1,0 +1,227 @@
+"""The signs of life of a gateway that nobody asks: its log, its resources, its connections, its code.
+
+Theory of operation. One slow beat for each life. Every LOG_EVERY_S its log is read on; every SAMPLE_BEATS beats its
+resources and connections are sampled, aside; every REPORT_BEATS the samples become one report (levels: the median;
+rates: the mean over the span), and its code is compared with the disk. With nothing to read a beat is one fstat.
+
+Invariant: what could not be read is left out, never 0; a report is of one main process. Deliberately not here: what is
+normal, and what is a finding (core/).
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watchdog.core.events import Event
+from watchdog.core.identity import GatewayName, ProcessRef
+from watchdog.core.observations import Measure, MeasuresObserved, Reading
+from watchdog.core.timeline import MINUTE, SECOND, median
+from watchdog.origin import procfs
+from watchdog.origin.marks import LifeMark
+from watchdog.sensors.activity import Activity
+from watchdog.sensors.aside import Aside, Busy
+from watchdog.sensors.freshness import Freshness
+from watchdog.sensors.logclasses import Patterns
+from watchdog.sensors.logtail import LogTail
+from watchdog.sensors.members import list_members
+from watchdog.sensors.resources import Resources, cpu_between, measure
+from watchdog.sensors.sockets import count_remote
+
+LOG_EVERY_S = 10.0
+SAMPLE_BEATS = 10
+REPORT_BEATS = 30
+_LEVELS = (Measure.MEMORY, Measure.HANDLES, Measure.THREADS, Measure.PROCESSES, Measure.SOCKETS, Measure.DISK)
+
+FindMark = Callable[[], LifeMark | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a gateway's traces lie. Empty or None: it has none, or nobody may look."""
+
+    log: Path | None = None
+    state_folder: str = ""
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at a life; what could not be seen is None."""
+
+    resources: Resources | None
+    sockets: int | None
+    disk: int | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Life:
+    gateway: GatewayName
+    process: ProcessRef
+    find_mark: FindMark
+    places: Places
+    activity: Activity
+    freshness: Freshness
+    tail: LogTail | None
+    begun_s: float
+    """By the loop's clock, which stands still in a suspended host, as the gateway did."""
+    beats: int = 0
+    samples: list[Sample] = field(default_factory=list)
+    before: Resources | None = None
+    """The last sample of the span before: processor time is counted from there."""
+    task: asyncio.Task[None] | None = None
+
+
+class Vitals:
+    """The slow beat of every life."""
+
+    def __init__(
+        self,
+        report: Callable[[Event], None],
+        now_usec: Callable[[], int],
+        *,
+        aside: Aside | None = None,
+        patterns: Patterns | None = None,
+        every_s: float = LOG_EVERY_S,
+    ) -> None:
+        """`now_usec` reads CLOCK_BOOTTIME. `every_s` is for tests that cannot wait."""
+        self._report = report
+        self._now_usec = now_usec
+        self._aside = aside or Aside()
+        self._patterns = patterns or Patterns()
+        self._every_s = every_s
+        self._mount = procfs.find_cgroup_mount()
+        self._lives: dict[GatewayName, _Life] = {}
+
+    def life_began(
+        self, gateway: GatewayName, process: ProcessRef, find_mark: FindMark, places: Places, *, is_new: bool = True
+    ) -> None:
+        """Look at this life from now on, in place of an earlier one. `is_new`: its log is its own from the begin."""
+        known = self._lives.get(gateway)
+        if known is not None and known.process == process:
+            return
+        self.life_ended(gateway)
+        life = _Life(
+            gateway=gateway,
+            process=process,
+            find_mark=find_mark,
+            places=places,
+            activity=Activity(gateway, self._patterns),
+            freshness=Freshness(gateway, process, places.code),
+            tail=None if places.log is None else LogTail(places.log, from_begin=is_new),
+            begun_s=asyncio.get_running_loop().time(),
+        )
+        self._lives[gateway] = life
+        life.task = asyncio.get_running_loop().create_task(self._beat(life))
+
+    def life_ended(self, gateway: GatewayName) -> None:
+        """Look no more; what the log said last is told."""
+        life = self._lives.pop(gateway, None)
+        if life is not None and life.task is not None:
+            life.task.cancel()
+            self._read_log(life)
+
+    async def close(self) -> None:
+        """Look no more at anything."""
+        tasks = [life.task for life in self._lives.values() if life.task is not None]
+        self._lives.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _beat(self, life: _Life) -> None:
+        while True:
+            # The first beat samples, so that a span has a begin; a young life has not read its code yet.
+            if life.beats % SAMPLE_BEATS == 0:
+                await self._sample(life)
+            if life.beats % REPORT_BEATS == 0:
+                if life.beats:
+                    self._tell(life)
+                await self._compare_code(life)
+            await asyncio.sleep(self._every_s)
+            life.beats += 1
+            self._read_log(life)
+
+    def _read_log(self, life: _Life) -> None:
+        piece = None if life.tail is None else life.tail.read()
+        for seen in life.activity.take(piece, self._now_usec()):
+            self._report(seen)
+
+    async def _sample(self, life: _Life) -> None:
+        mark = life.find_mark()
+        if mark is None or mark.process != life.process:
+            return
+        try:
+            sample = await self._aside.run(
+                f"sample {life.gateway}", lambda: take_sample(mark, life.places, self._mount)
+            )
+        except Busy:
+            return
+        life.samples.append(sample)
+        if life.before is None:
+            life.before = sample.resources
+
+    def _tell(self, life: _Life) -> None:
+        now_s = asyncio.get_running_loop().time()
+        span_usec = round((now_s - life.begun_s) * SECOND)
+        readings = summarise(life.samples, life.before, life.activity.count_lines(), span_usec)
+        life.begun_s, life.samples, last = now_s, [], life.samples
+        life.before = next((each.resources for each in reversed(last) if each.resources is not None), None)
+        if readings:
+            self._report(
+                MeasuresObserved(gateway=life.gateway, process=life.process, span_usec=span_usec, readings=readings)
+            )
+
+    async def _compare_code(self, life: _Life) -> None:
+        try:
+            observed = await self._aside.run(f"code {life.gateway}", life.freshness.look)
+        except Busy:
+            return
+        if observed is not None:
+            self._report(observed)
+
+
+def take_sample(mark: LifeMark, places: Places, mount: Path | None) -> Sample:
+    """Look at a life once. Blocks for some milliseconds."""
+    members = list_members(mark, mount)
+    resources = measure(mark.process, members)
+    return Sample(
+        resources=resources,
+        sockets=None if resources is None else count_remote(members),
+        disk=used_share(places.state_folder),
+    )
+
+
+def used_share(folder: str) -> int | None:
+    """Return the used share of a folder's file system, per mille, as an ordinary user has it; None if unknown."""
+    try:
+        found = os.statvfs(folder) if folder else None
+    except OSError:
+        return None
+    if found is None:
+        return None
+    total = found.f_blocks - found.f_bfree + found.f_bavail
+    return 1000 - 1000 * found.f_bavail // total if total else None
+
+
+def summarise(
+    samples: list[Sample], before: Resources | None, lines: int | None, span_usec: int
+) -> tuple[Reading, ...]:
+    """Make one report of a span: levels by their median, rates by their mean. Pure."""
+    columns: dict[Measure, list[int]] = {each: [] for each in _LEVELS}
+    used = [each.resources for each in samples if each.resources is not None]
+    for each in used:
+        columns[Measure.MEMORY].append(each.rss_bytes >> 10)
+        columns[Measure.THREADS].append(each.threads)
+        columns[Measure.PROCESSES].append(each.processes)
+        if each.open_files is not None:
+            columns[Measure.HANDLES].append(each.open_files)
+    columns[Measure.SOCKETS] = [each.sockets for each in samples if each.sockets is not None]
+    columns[Measure.DISK] = [each.disk for each in samples if each.disk is not None]
+    found = [Reading(measure=each, value=median(tuple(values))) for each, values in columns.items() if values]
+    if before is not None and used and used[-1] is not before and span_usec > 0:
+        found.append(Reading(measure=Measure.CPU, value=1000 * cpu_between(before, used[-1]) // span_usec))
+    if lines is not None and span_usec > 0:
+        found.append(Reading(measure=Measure.LOG_LINES, value=1000 * lines * MINUTE // span_usec))
+    return tuple(sorted(found, key=lambda reading: reading.measure.value))
