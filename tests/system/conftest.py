@@ -22,7 +22,7 @@ from watchdog.control.reply import SupervisorFacts, status_reply
 from watchdog.control.server import ControlLimits, ControlServer, ProductWords
 from watchdog.control.supervision import RequestAnswer
 from watchdog.control.tokens import Rate
-from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.control.wire import IncidentStatus, LookStatus, RecordReply, StatusReply
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
@@ -94,6 +94,12 @@ class FakeSupervision:
         return []
 
     def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+        return None
+
+    def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:
+        return []
+
+    async def probe_run(self, gateway: GatewayName, probe: str) -> LookStatus | None:
         return None
 
     def life_marks(self) -> tuple[LifeMark, ...]:

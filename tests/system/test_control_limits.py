@@ -150,6 +150,20 @@ def test_asking_too_often_is_refused_before_it_is_asked(tmp_path: Path, serving:
         assert call(site.path, "Incidents") == {"incidents": []}  # reading has a rate of its own
 
 
+def test_looking_too_often_is_refused_and_takes_nothing_from_requests(tmp_path: Path, serving: Any) -> None:
+    """A look costs more than a read, and who floods with looks must not mute a person of the same uid."""
+    limits = ControlLimits(requests=Rate(burst=2, per_second=1))
+    with serving(tmp_path / "control.sock", limits) as site:
+        for _ in range(2):
+            assert call(site.path, "ProbeRun", {"gateway": "openclaw", "probe": "health"}) == {"look": None}
+        with pytest.raises(Refused, match="too many calls"):
+            call(site.path, "ProbeRun", {"gateway": "openclaw", "probe": "health"})
+        assert site.supervision.limits == [("looks", f"uid {os.geteuid()}", 1)]
+
+        call(site.path, "Request", REQUEST)
+        assert len(site.supervision.asked) == 1
+
+
 # -- the socket file -----------------------------------------------------------------------------------------------
 
 

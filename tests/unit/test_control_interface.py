@@ -12,10 +12,10 @@ import watchdog.control
 from watchdog.control import dispatch
 from watchdog.control.interface import NAME, SupervisorInterface, interface_text, one_line
 from watchdog.control.supervision import RequestAnswer, RequestNotTaken
-from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested, Verb
-from watchdog.core.identity import IncidentId, RequestId
+from watchdog.core.identity import GatewayName, IncidentId, RequestId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.origin.marks import LifeMark
@@ -34,9 +34,13 @@ class FakeSupervision:
         )
         self.busy: RequestNotTaken | None = None
         self.failures: list[Exception] = []
+        self.looks: dict[tuple[str, str], LookStatus | None] = {}
 
     def status(self) -> StatusReply:
         raise RuntimeError("a defect")
+
+    def pager(self) -> PagerStatus:
+        return PagerStatus(now_wall_usec=1, waiting=[], given_up=[], delayed=0, channels=[], switches=[])
 
     async def request(self, event: ActionRequested) -> RequestAnswer:
         if self.busy is not None:
@@ -55,6 +59,15 @@ class FakeSupervision:
 
     def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         return None
+
+    def probes(self) -> list[ProbeRow]:
+        return []
+
+    def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:
+        return [] if (gateway, probe) in self.looks else None
+
+    async def probe_run(self, gateway: GatewayName, probe: str) -> LookStatus | None:
+        return self.looks[gateway, probe]
 
     def life_marks(self) -> tuple[LifeMark, ...]:
         return ()
@@ -102,7 +115,8 @@ def test_each_method_is_one_of_the_contract() -> None:
     """The interface has exactly these methods."""
     methods = {name for name in dir(SupervisorInterface) if varlinksignature(getattr(SupervisorInterface, name))}
 
-    assert methods == {"Status", "Request", "Events", "Incidents", "Explain"}
+    probing = {"Probes", "ProbeHistory", "ProbeRun"}
+    assert methods == {"Status", "Pager", "Request", "Events", "Incidents", "Explain"} | probing
 
 
 def test_a_request_becomes_an_event_with_the_evidence_on_its_writer() -> None:
@@ -250,6 +264,40 @@ def test_garbage_is_no_varlink(text: bytes) -> None:
         dispatch.parse(text)
 
     assert raised.value.name == f"{NAME}.NotVarlink"
+
+
+@pytest.mark.parametrize("verb", ["maintenance", "maintenance-end", "silence", "silence-end"])
+def test_quiet_arrives_with_its_time_and_subject(verb: str) -> None:
+    """What a silence is about is the core's to judge; the socket carries it."""
+    supervision = FakeSupervision()
+    ask(supervision, "Request", **GOOD | {"verb": verb, "for_usec": 7, "subject": "channel:x"})
+
+    asked = supervision.asked[0]
+    assert (asked.verb, asked.for_usec, asked.subject) == (Verb(verb), 7, "channel:x")
+
+
+LOOK = LookStatus(at_usec_ago=1, took_usec=2, result="failed", cause="local", detail="refused")
+
+
+def test_a_look_is_answered_with_its_outcome() -> None:
+    """Or with null, when there was no process to look at."""
+    supervision = FakeSupervision()
+    supervision.looks = {("openclaw", "health"): LOOK, ("idle", "health"): None}
+    told = {"at_usec_ago": 1, "took_usec": 2, "result": "failed", "cause": "local", "detail": "refused"}
+
+    assert ask(supervision, "ProbeRun", gateway="openclaw", probe="health") == [{"parameters": {"look": told}}]
+    assert ask(supervision, "ProbeRun", gateway="idle", probe="health") == [{"parameters": {"look": None}}]
+    assert ask(supervision, "ProbeHistory", gateway="idle", probe="health") == [{"parameters": {"looks": []}}]
+    assert ask(supervision, "Probes") == [{"parameters": {"probes": []}}]
+
+
+@pytest.mark.parametrize("method", ["ProbeRun", "ProbeHistory"])
+def test_a_probe_nobody_knows_is_an_error_of_its_own(method: str) -> None:
+    """A gateway without a process and a misspelt probe are two things."""
+    reply = ask(FakeSupervision(), method, gateway="openclaw", probe="helth")[0]
+
+    assert reply["error"] == f"{NAME}.UnknownProbe"
+    assert reply["parameters"] == {"gateway": "openclaw", "probe": "helth"}
 
 
 @pytest.mark.parametrize("name", ["status", "__init__", "name", "Nothing", "Render_interface_description"])

@@ -29,6 +29,7 @@ _ANSWERS: Mapping[str, tuple[int, str]] = {
     "InvalidParameter": (USAGE, "gatedog -h"),
     "UnknownGateway": (FAILED, "gatedog status"),
     "UnknownIncident": (FAILED, "gatedog incident list --all"),
+    "UnknownProbe": (FAILED, "gatedog probe list"),
 }
 _OTHER_ANSWER = (FAILED, "gatedog status")
 

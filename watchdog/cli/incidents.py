@@ -5,6 +5,7 @@ import click
 from watchdog.cli import asking, output
 from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.untiltype import until
 from watchdog.report.incidentpage import render_list, render_show
 
 STORY_RECORDS = 8
@@ -60,13 +61,25 @@ def incident_close(surroundings: Surroundings, identity: str, message: str, *, a
 @click.command()
 @click.argument("identity", metavar="ID")
 @click.option("--for", "for_usec", type=duration, metavar="TIME", help='How long pages rest, such as "60m".')
+@click.option("--until", "until_usec", type=until, metavar="TIME", help='Or until when, such as "07:30". At most 12h.')
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.pass_obj
-def ack(surroundings: Surroundings, identity: str, for_usec: int | None, message: str, *, as_json: bool) -> int:
+def ack(
+    surroundings: Surroundings,
+    identity: str,
+    for_usec: int | None,
+    until_usec: int | None,
+    message: str,
+    *,
+    as_json: bool,
+) -> int:
     """Take an incident: its pages rest for a while, or until a new fact."""
+    if for_usec is not None and until_usec is not None:
+        raise click.UsageError("Say --for or --until, not both.")
+    lasting = until_usec if for_usec is None else for_usec
     return asking.request(
-        surroundings, as_json=as_json, verb="ack", reason=message, incident=identity, for_usec=for_usec
+        surroundings, as_json=as_json, verb="ack", reason=message, incident=identity, for_usec=lasting
     )
 
 

@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     module: str
     attribute: str
     summary: str
+    hidden: bool = False
+    """Run by gatedog's own units; not shown in the list."""
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -38,17 +40,25 @@ COMMANDS: Mapping[str, Entry] = {
     "hold": Entry("lifecycle", "hold", "No automatic start until a human releases."),
     "release": Entry("lifecycle", "release", "Lift a hold: one start, then probation."),
     "reset-budget": Entry("lifecycle", "reset_budget", "Empty the restart budget's ledger; lifts no hold."),
+    "maintenance": Entry("quiet", "maintenance", "Work on a gateway: no judging, no pages, for a while."),
+    "silence": Entry("quiet", "silence", "Let pages about a gateway, or one matter of it, wait for a while."),
     "ask": Entry("ask", "ask", "For agents: ask for what only a human may do."),
-    "page": Entry("page", "page", "Try the ways by which people are told."),
+    "probe": Entry("probe", "probe", "What looks at the gateways: list it, look now, see what was seen."),
+    "page": Entry("page", "page", "The ways by which people are told: what waits, how they do, try them."),
+    "doctor": Entry("doctor", "doctor", "Would anybody be told tonight? Checks, with what to do."),
     "policy": Entry("policy", "policy", "Check the rules before they are in force."),
     "journal": Entry("journal", "journal", "Check the journal, and salvage a damaged one."),
     "simulate": Entry("replay", "simulate", "What gatedog would have done in a recorded history."),
     "verify": Entry("replay", "verify", "Decide a journal again and compare."),
     "backtest": Entry("replay", "backtest", "Try another policy on a journal."),
+    "setup": Entry("setup", "setup", "Own a unit of systemd, or give it back."),
+    "break-glass": Entry("breakglass", "break_glass", "Start, stop or give back a unit, past gatedog. Root only."),
     "run": Entry("daemon", "run", "Supervise one command, in the foreground."),
     "daemon": Entry("daemon", "daemon", "Supervise what policy.toml names, in the foreground."),
     "demo": Entry("demo", "demo", "A restart spiral, without and with gatedog, in 15 s."),
     "version": Entry("version", "version", "Say which version this is."),
+    "inspect": Entry("inspection", "inspect", "Look at who may get round the rules.", hidden=True),
+    "lastword": Entry("lastword", "lastword", "Page when the daemon itself is dead.", hidden=True),
 }
 
 
@@ -57,7 +67,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
         """Return the names in the order of the table: what people need first stands first."""
-        return list(COMMANDS)
+        return [name for name, entry in COMMANDS.items() if not entry.hidden]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         """Load one command."""
@@ -70,7 +80,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """List the commands without loading them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if not entry.hidden])
 
     def main(
         self,
@@ -111,7 +121,8 @@ def gatedog(context: click.Context, socket: str | None) -> None:
     """The watchdog that stands outside an AI agent: owns its gateway, stops restart spirals, tells a human.
 
     Exit codes: status 0 healthy, 3 down or held, 4 unknown, 150 degraded, 151 starting, 152 maintenance;
-    all others 0 done, 1 failed, 2 usage, 4 no permission, 75 try later, 77 refused by policy.
+    doctor 0 well, 1 to look at, 2 bad; all others 0 done, 1 failed, 2 usage, 4 no permission, 75 try later,
+    77 refused by policy.
     """
     context.obj = surroundings_of_this_process(socket)
 

@@ -10,6 +10,7 @@ from watchdog.cli.trouble import Trouble
 from watchdog.core.timeline import duration_text
 from watchdog.policyfile.defaults import find_bundle
 from watchdog.policyfile.load import LoadedPolicy, load_policy
+from watchdog.policyfile.pagersettings import warnings_of
 from watchdog.policyfile.problems import PolicyProblems
 from watchdog.report.escape import visible
 
@@ -28,7 +29,8 @@ def policy_check(surroundings: Surroundings, path: Path | None, *, as_json: bool
     loaded = load_or_explain(find_bundle(path, surroundings.environ, surroundings.uid))
     if as_json:
         names = [gateway.name for gateway in loaded.policy.gateways]
-        output.say_json({"ok": True, "source": loaded.source, "digest": loaded.digest, "gateways": names})
+        found = {"ok": True, "source": loaded.source, "digest": loaded.digest, "gateways": names}
+        output.say_json({**found, "warnings": list(warnings_of(loaded.pager))})
     else:
         output.say(_summary(loaded))
 
@@ -56,4 +58,5 @@ def _summary(loaded: LoadedPolicy) -> str:
     escalation = loaded.policy.escalation
     tiers = " -> ".join(" + ".join(tier) for tier in escalation.tiers) or "nobody"
     lines.append(f"  people: {visible(tiers)}, next tier after {duration_text(escalation.escalate_after_usec)}")
+    lines += [f"  warning: {visible(warning)}" for warning in warnings_of(loaded.pager)]
     return "\n".join(lines) + "\n"

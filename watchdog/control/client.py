@@ -188,6 +188,8 @@ def _sentence(code: str, parameters: dict[str, object]) -> str:
     match code:
         case "UnknownIncident":
             return f"there is no incident {parameters.get('incident')}; see 'gatedog incident list'"
+        case "UnknownProbe":
+            return f"{parameters.get('gateway')} has no probe {parameters.get('probe')}"
         case "UnknownVerb":
             return f"gatedog does not know '{parameters.get('verb')}'"
         case "InvalidParameter":

@@ -14,7 +14,16 @@ from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, v
 from asyncvarlink.serviceinterface import InvalidParameter
 
 from watchdog.control.supervision import RequestNotTaken, Supervision
-from watchdog.control.wire import ExplainReply, IncidentStatus, RecordReply, RequestReply, StatusReply
+from watchdog.control.wire import (
+    ExplainReply,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    RequestReply,
+    StatusReply,
+)
 from watchdog.core.decisions import Severity
 from watchdog.core.events import TEXT_MAX, ActionRequested, Verb
 from watchdog.core.identity import GatewayName, IncidentId
@@ -48,6 +57,16 @@ class UnknownIncident(TypedVarlinkErrorReply, interface=NAME):
         """Its fields."""
 
         incident: str
+
+
+class UnknownProbe(TypedVarlinkErrorReply, interface=NAME):
+    """No gateway of this name has a probe of this name."""
+
+    class Parameters:
+        """Its fields."""
+
+        gateway: str
+        probe: str
 
 
 class UnknownVerb(TypedVarlinkErrorReply, interface=NAME):
@@ -102,7 +121,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
     Times are integer microseconds; "wall" is since the epoch, "ago" and "in" are distances from now.
     """
 
-    errors = (UnknownGateway, UnknownIncident, UnknownVerb, Busy, TooLarge, NotVarlink, Failed)
+    errors = (UnknownGateway, UnknownIncident, UnknownProbe, UnknownVerb, Busy, TooLarge, NotVarlink, Failed)
 
     def __init__(self, supervision: Supervision, identify: Callable[[], Peer]) -> None:
         self._supervision = supervision
@@ -114,6 +133,11 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         """Say how everything stands: gateways, open incidents, undelivered pages."""
         return self._supervision.status()
 
+    @varlinkmethod(return_parameter="pager")
+    def Pager(self) -> PagerStatus:  # noqa: N802  (Varlink methods are capitalised)
+        """Say which pages wait for whom, which were given up, and how channels and dead-man switches are doing."""
+        return self._supervision.pager()
+
     @varlinkmethod
     async def Request(  # noqa: N802  (Varlink methods are capitalised)
         self,
@@ -124,11 +148,15 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         incident: str | None = None,
         for_usec: int | None = None,
         severity: str | None = None,
+        subject: str | None = None,
     ) -> RequestReply:
         """Ask for something. The answer is in the journal before it is given.
 
-        verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test.
+        verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test,
+        page-retry, maintenance, maintenance-end, silence, silence-end.
         gateway: its name, or "" where the verb is about an incident or about gatedog.
+        subject: of a silence, a matter such as "degradation" or a probe's name; of page-test, the one channel to
+        try; of page-retry, the page.
         """
         event = ActionRequested(
             gateway=GatewayName(_name("gateway", gateway)),
@@ -138,6 +166,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             incident=None if incident is None else IncidentId(_name("incident", incident)),
             for_usec=_duration("for_usec", for_usec),
             severity=_severity(severity),
+            subject="" if subject is None else _name("subject", subject),
         )
         try:
             answer = await self._supervision.request(event)
@@ -193,6 +222,30 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             raise UnknownIncident(incident=incident)
         story, records = found
         return ExplainReply(incident=story, records=records)
+
+    @varlinkmethod(return_parameter="probes")
+    def Probes(self) -> list[ProbeRow]:  # noqa: N802  (Varlink methods are capitalised)
+        """List the probes of all gateways, each with its last look."""
+        return self._supervision.probes()
+
+    @varlinkmethod(return_parameter="looks")
+    def ProbeHistory(self, *, gateway: str, probe: str) -> list[LookStatus]:  # noqa: N802  (likewise)
+        """Return the remembered looks of a probe, oldest first."""
+        looks = self._supervision.probe_history(GatewayName(_name("gateway", gateway)), _name("probe", probe))
+        if looks is None:
+            raise UnknownProbe(gateway=gateway, probe=probe)
+        return looks
+
+    @varlinkmethod(return_parameter="look")
+    async def ProbeRun(self, *, gateway: str, probe: str) -> LookStatus | None:  # noqa: N802  (likewise)
+        """Look once, now, and return the outcome; null: the gateway has no process to look at.
+
+        It may take as long as the probe's timeout. Everybody may ask; it is metered like a Request.
+        """
+        named = GatewayName(_name("gateway", gateway)), _name("probe", probe)
+        if self._supervision.probe_history(*named) is None:
+            raise UnknownProbe(gateway=gateway, probe=probe)
+        return await self._supervision.probe_run(*named)
 
 
 def interface_text() -> str:

@@ -7,6 +7,7 @@ default. The same object is what the socket answers, what `--json` prints and wh
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from watchdog.control.healthreply import health_reply, quiet_reply
 from watchdog.control.wire import (
     BudgetWindow,
     ExitStatus,
@@ -21,6 +22,7 @@ from watchdog.core.budget import PLAIN_ACCOUNTS, SELF_RESTART_ACCOUNTS, next_fre
 from watchdog.core.decisions import Charge
 from watchdog.core.endings import ExitRecord, classify
 from watchdog.core.events import TEXT_MAX
+from watchdog.core.healthstate import Health
 from watchdog.core.identity import FOREIGN_LIFE, GatewayName
 from watchdog.core.policy import GatewayPolicy, Window
 from watchdog.core.state import GatewayState, Hold, Incident, IncidentPhase, Phase, State
@@ -123,15 +125,31 @@ def incident_reply(incident: Incident, now_usec: Usec) -> IncidentStatus:
 def _exit_code(gateway: dict[str, Any]) -> int:
     if gateway["hold"] == Hold.HELD.value:
         return DOWN
+    if gateway.get("maintenance"):
+        return MAINTENANCE
     match gateway["phase"]:
-        case Phase.UP.value:
-            return HEALTHY if gateway["ready"] else STARTING
-        case Phase.STARTING.value:
+        case Phase.UP.value | Phase.STARTING.value if _health_word(gateway) == Health.DEGRADED.value:
+            return DEGRADED
+        case Phase.UP.value if gateway["ready"]:
+            return _up_code(gateway)
+        case Phase.UP.value | Phase.STARTING.value:
             return STARTING
         case Phase.STOPPED.value | Phase.STOPPING.value | Phase.BACKOFF.value | Phase.HELD.value | Phase.SLOW.value:
             return DOWN
         case _:
             return UNKNOWN
+
+
+def _up_code(gateway: dict[str, Any]) -> int:
+    """Judge a gateway that serves. Without a probe nothing but readiness is asked; with one, no data is no health."""
+    if _health_word(gateway) != Health.UNKNOWN.value or not gateway["health"]["probes"]:
+        return HEALTHY
+    return UNKNOWN if any(probe["lost_sight"] for probe in gateway["health"]["probes"]) else STARTING
+
+
+def _health_word(gateway: dict[str, Any]) -> str:
+    health = gateway.get("health") or {"word": Health.HEALTHY.value}  # written by a version before health was known
+    return str(health["word"])
 
 
 def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> GatewayStatus:
@@ -159,6 +177,9 @@ def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> Gat
         enforcement=_enforcement(gateway),
         rivals=[rival.text() for rival in gateway.rivals],
         strip=_strip(gateway, facts.now_usec),
+        health=health_reply(gateway, policy, facts.now_usec),
+        maintenance=None if gateway.maintenance is None else quiet_reply(gateway.maintenance, facts.now_usec),
+        silences=[quiet_reply(silence, facts.now_usec) for silence in gateway.silences],
     )
 
 
@@ -168,8 +189,12 @@ def _word(gateway: GatewayState) -> str:
         if life is None:
             return "HELD"
         return "HELD, RUNNING (foreign)" if life.life == FOREIGN_LIFE else "HELD, RUNNING"
+    if gateway.maintenance is not None:
+        return f"MAINTENANCE ({gateway.phase.value})"
+    if gateway.health.health is Health.DEGRADED:
+        return "DEGRADED"
     if gateway.phase is Phase.UP and life is not None and life.ready_usec is not None:
-        return "READY"
+        return "SUSPECT" if gateway.health.health is Health.SUSPECT else "READY"
     return gateway.phase.value.upper()
 
 

@@ -81,6 +81,9 @@ class ControlServer:
         self._limits = limits or ControlLimits()
         self._requests = TokenBuckets(self._limits.requests)
         self._reads = TokenBuckets(self._limits.reads)
+        # A look costs a connection or a program, so it is no mere reading; its bucket is its own, lest a flood of
+        # looks uses up what a person of the same uid needs to ask for something.
+        self._looks = TokenBuckets(self._limits.requests)
         self._connections: Counter[int] = Counter()
         # A burst of nothing: these count and report what was turned away, in the same measure as the rates.
         nothing = Rate(burst=0, per_second=1)
@@ -185,8 +188,13 @@ class ControlServer:
     def _take_token(self, uid: int, call: VarlinkMethodCall) -> int:
         """Charge the call to its uid; returns the microseconds to wait, 0 to go on."""
         now_usec = self._now_usec()
-        asks = call.method == f"{NAME}.Request"
-        buckets, limit = (self._requests, "requests") if asks else (self._reads, "reads")
+        match call.method.removeprefix(f"{NAME}."):
+            case "Request":
+                buckets, limit = self._requests, "requests"
+            case "ProbeRun":
+                buckets, limit = self._looks, "looks"
+            case _:
+                buckets, limit = self._reads, "reads"
         wait_usec = buckets.take(uid, now_usec)
         if wait_usec:
             self._report(limit, uid, buckets, now_usec)

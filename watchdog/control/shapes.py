@@ -3,26 +3,39 @@
 What answers on the socket is trusted, and may still be of another version, or broken. Commands read answers field by
 field, so an answer is checked once, whole, before any of it is read: then a person gets a sentence and not a traceback.
 
-Invariant: a field that the contract does not know is ignored, because a later version may add it; one that is
-missing, or of another type, makes the answer unreadable. Deliberately not here: what values mean. Light imports only:
-`status` loads this.
+Invariant: a field that the contract does not know is ignored, because a later version may add it, and one that it gives
+a default may be missing, because an earlier one did not know it; any other that is missing, or of another type, makes
+the answer unreadable. Deliberately not here: what values mean. Light imports only: `status` loads this.
 """
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from watchdog.control.wire import ExplainReply, IncidentStatus, RecordReply, RequestReply, StatusReply
+from watchdog.control.wire import (
+    ExplainReply,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    RequestReply,
+    StatusReply,
+)
 
 REPLIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "Status": {"status": StatusReply},
+        "Pager": {"pager": PagerStatus},
         "Request": get_type_hints(RequestReply),
         "Events": {"record": RecordReply | None},
         "Incidents": {"incidents": list[IncidentStatus]},
         "Explain": get_type_hints(ExplainReply),
+        "Probes": {"probes": list[ProbeRow]},
+        "ProbeHistory": {"looks": list[LookStatus]},
+        "ProbeRun": {"look": LookStatus | None},
     }
 )
 
@@ -32,9 +45,13 @@ def misfit(method: str, reply: Mapping[str, Any]) -> str:
     return _misfit_of_fields(REPLIES[method], reply, "")
 
 
-def _misfit_of_fields(fields: Mapping[str, Any], value: Mapping[str, Any], place: str) -> str:
-    for name, shape in fields.items():
+def _misfit_of_fields(
+    shapes: Mapping[str, Any], value: Mapping[str, Any], place: str, optional: tuple[str, ...] = ()
+) -> str:
+    for name, shape in shapes.items():
         here = f"{place}.{name}" if place else name
+        if name not in value and name in optional:
+            continue
         if name not in value:
             return f"{here} is missing"
         if found := _misfit(shape, value[name], here):
@@ -56,9 +73,18 @@ def _misfit(shape: Any, value: object, place: str) -> str:
         found = (_misfit(inner, each, f"{place}[{index}]") for index, each in enumerate(value))
         return next(filter(None, found), "")
     if is_dataclass(shape) or is_typeddict(shape):
-        return _misfit_of_fields(_fields(shape), value, place) if isinstance(value, dict) else f"{place} is no object"
+        if not isinstance(value, dict):
+            return f"{place} is no object"
+        return _misfit_of_fields(_fields(shape), value, place, _optional(shape))
     # bool is an int to Python, and 1.0 an int to nobody: exactly the type.
     return "" if type(value) is shape else f"{place} is no {shape.__name__}"
+
+
+@cache
+def _optional(shape: Any) -> tuple[str, ...]:
+    if not is_dataclass(shape):
+        return ()
+    return tuple(each.name for each in fields(shape) if (each.default, each.default_factory) != (MISSING, MISSING))
 
 
 @cache

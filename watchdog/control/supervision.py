@@ -1,16 +1,17 @@
 """What the control room needs from the daemon.
 
 Invariant: the only way from the socket into the daemon is through these calls. Reading returns at once and changes
-nothing; `request` alone has effects, and it returns after the answer was committed to the journal.
+nothing; `request` alone has effects, and it returns after the answer was committed to the journal. `probe_run` looks at
+the world once more, and what it sees counts like any other look.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested
-from watchdog.core.identity import IncidentId, RequestId
+from watchdog.core.identity import GatewayName, IncidentId, RequestId
 from watchdog.core.rules import RuleId
 from watchdog.origin.marks import LifeMark
 
@@ -41,6 +42,9 @@ class Supervision(Protocol):
     def status(self) -> StatusReply:
         """Say how everything stands."""
 
+    def pager(self) -> PagerStatus:
+        """Say what waits for whom, and how the ways out are doing."""
+
     async def request(self, event: ActionRequested) -> RequestAnswer:
         """Take a request and wait for its answer. Raises RequestNotTaken."""
 
@@ -55,6 +59,15 @@ class Supervision(Protocol):
 
     def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         """Return an incident with at most `limit` of its records; None when there is no such incident."""
+
+    def probes(self) -> list[ProbeRow]:
+        """List the probes of all gateways, sorted by gateway and name."""
+
+    def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:
+        """Return the looks that are remembered, oldest first; None when there is no such probe."""
+
+    async def probe_run(self, gateway: GatewayName, probe: str) -> LookStatus | None:
+        """Look once, now; one under way is waited for. None: no such probe, or no process to look at."""
 
     def life_marks(self) -> tuple[LifeMark, ...]:
         """Return the marks of every life that may still have processes: running, or ended with a lingering cgroup."""

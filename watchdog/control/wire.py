@@ -6,7 +6,7 @@ tuples, and strings, not enums, because that is what a JSON reader gets. Duratio
 microseconds: `wall` is since the epoch, `ago` and `in` are distances from the moment of the reply.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 
@@ -54,6 +54,44 @@ class StripMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeStatus:
+    """One probe. `phase` is "unknown", "passing", "faltering", "failing" or "recovering"; `detail` is untrusted."""
+
+    name: str
+    phase: str
+    since_usec_ago: int | None
+    lost_sight: bool
+    flapping: bool
+    cause: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthStatus:
+    """Whether it does its work. `word` is "unknown", "healthy", "suspect" or "degraded"."""
+
+    word: str
+    since_wall_usec: int
+    since_usec_ago: int
+    probes: list[ProbeStatus]
+    signs: list[str]
+    stale_code: list[str]
+    measured: bool
+    hours_known: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietStatus:
+    """A maintenance or a silence; `subject` is "" for all of the gateway."""
+
+    subject: str
+    who: str
+    because: str
+    until_wall_usec: int
+    until_in_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """One gateway. `word` is the state in the words of people, `why` the sentence that goes with it."""
 
@@ -78,6 +116,9 @@ class GatewayStatus:
     enforcement: str
     rivals: list[str]
     strip: list[StripMark]
+    health: HealthStatus | None = None
+    maintenance: QuietStatus | None = None
+    silences: list[QuietStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +151,102 @@ class PageStatus:
     title: str
     waiting: list[str]
     queued_wall_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedPage:
+    """A page on its way, or one that a channel gave up. `stuck` are waiting channels that have failed for a while."""
+
+    page: str
+    incident: str | None
+    gateway: str
+    severity: str
+    update: str
+    title: str
+    queued_wall_usec: int
+    waiting: list[str]
+    delivered: list[str]
+    failed: list[str]
+    stuck: list[str]
+    collapsed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceStatus:
+    """Somebody keeps an incident quiet at a receiver: shown, never counted as acknowledgement."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatus:
+    """One way out. `tiers` are those it belongs to, counted from 1. Instants are null for never since the start."""
+
+    name: str
+    kind: str
+    tiers: list[int]
+    notices: bool
+    last_resort: bool
+    waiting: int
+    oldest_wall_usec: int | None
+    last_ok_wall_usec: int | None
+    last_error_wall_usec: int | None
+    last_error: str
+    kept_up_wall_usec: int | None
+    upkeep_error: str
+    tested_wall_usec: int | None
+    folded: int
+    silences: list[SilenceStatus]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchStatus:
+    """One dead-man switch. `last_beat` is "start", "ok" or "fail"; "" before the first."""
+
+    name: str
+    kind: str
+    every_usec: int
+    last_ok_wall_usec: int | None
+    last_beat: str
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagerStatus:
+    """Everything `gatedog page list` and `gatedog page channels` show. `delayed` counts what waits for the morning."""
+
+    now_wall_usec: int
+    waiting: list[QueuedPage]
+    given_up: list[QueuedPage]
+    delayed: int
+    channels: list[ChannelStatus]
+    switches: list[SwitchStatus]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookStatus:
+    """One look of a probe. `result` is "ok", "failed" or "error" (it could not be run); `detail` is untrusted."""
+
+    at_usec_ago: int
+    took_usec: int
+    result: str
+    cause: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRow:
+    """One probe of the policy, and its last look since the start. `due_in_usec` is null while it does not look."""
+
+    gateway: str
+    name: str
+    kind: str
+    what: str
+    period_usec: int
+    timeout_usec: int
+    due_in_usec: int | None
+    last: LookStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

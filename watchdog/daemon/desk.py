@@ -13,10 +13,11 @@ from watchdog.control.reply import (
     status_reply,
 )
 from watchdog.control.supervision import RequestAnswer, RequestNotTaken
-from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
 from watchdog.core.events import ActionRequested, LimitReached
 from watchdog.core.identity import GatewayName, IncidentId, Seq
 from watchdog.core.timeline import SECOND, Usec
+from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
 from watchdog.journal import codec
@@ -40,6 +41,9 @@ class Desk:
         facts: Callable[[Reading, Usec], SupervisorFacts],
         read_clocks: Callable[[], Reading],
         fail: Callable[[Exception], None],
+        *,
+        pager: Callable[[], PagerStatus],
+        eyes: Eyes,
     ) -> None:
         self._supervisor = supervisor
         self._journal = journal
@@ -47,10 +51,16 @@ class Desk:
         self._facts = facts
         self._read_clocks = read_clocks
         self._fail = fail
+        self._pager = pager
+        self._eyes = eyes
 
     def status(self) -> StatusReply:
         """Say how everything stands."""
         return status_reply(self._supervisor.state, self._facts_now())
+
+    def pager(self) -> PagerStatus:
+        """Say what waits for whom, and how the ways out are doing."""
+        return self._pager()
 
     async def request(self, event: ActionRequested) -> RequestAnswer:
         """Take a request into the loop and wait for its committed answer."""
@@ -95,6 +105,18 @@ class Desk:
                 status = incident_reply(known, self._facts_now().now_usec)
                 return status, [record_reply(record) for record in records]
         return None
+
+    def probes(self) -> list[ProbeRow]:
+        """List all probes, each with its last look."""
+        return self._eyes.probes()
+
+    def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:
+        """Return the remembered looks of a probe."""
+        return self._eyes.probe_history(gateway, probe)
+
+    async def probe_run(self, gateway: GatewayName, probe: str) -> LookStatus | None:
+        """Look once, now."""
+        return await self._eyes.probe_run(gateway, probe)
 
     def life_marks(self) -> tuple[LifeMark, ...]:
         """Name every life whose processes may still exist."""

@@ -12,9 +12,11 @@ from pathlib import Path
 from watchdog.core.decisions import CollectEvidence
 from watchdog.core.events import EvidenceCollected
 from watchdog.gateway.backend import Backend
+from watchdog.gateway.observe import Glimpse, keep_glimpses
 from watchdog.journal.reader import Record
 
 EVIDENCE_BYTES_MAX = 1024 * 1024
+GLIMPSE_BYTES_MAX = 256 * 1024
 
 OWED_RECORDS = 256
 """How far back a new daemon looks for evidence that the one before was asked for and did not live to keep."""
@@ -33,14 +35,17 @@ class Kept:
     size_bytes: int
 
 
-def keep_evidence(folder: Path, order: CollectEvidence, backend: Backend | None) -> Kept:
-    """Copy the evidence of `order.life` into a new folder; EvidenceError when it cannot be written."""
+def keep_evidence(
+    folder: Path, order: CollectEvidence, backend: Backend | None, glimpses: tuple[Glimpse, ...] = ()
+) -> Kept:
+    """Copy the evidence of `order.life`, and what its own commands said last, into a new folder; else EvidenceError."""
     target = folder / order.incident / order.action
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         (target / "why.txt").write_text(f"{order.gateway}: {order.rule.value}: {order.because}\n", encoding="utf-8")
         if backend is not None and order.life:
             backend.collect(order.life, target, EVIDENCE_BYTES_MAX)
+        keep_glimpses(glimpses, target, GLIMPSE_BYTES_MAX)
         return _sealed(folder, target)
     except OSError as error:
         raise EvidenceError(f"evidence for {order.incident} could not be kept in {target}: {error.strerror}") from error

@@ -20,10 +20,12 @@ from watchdog.core.decisions import (
 )
 from watchdog.core.events import Event, EvidenceCollected, LimitReached
 from watchdog.core.identity import GatewayName
-from watchdog.core.state import PendingPage, State
+from watchdog.core.state import Incident, PendingPage, State
 from watchdog.daemon.evidence import EvidenceError, keep_evidence
 from watchdog.gateway.backend import Backend
+from watchdog.gateway.observe import Glimpse
 from watchdog.pager.courier import Courier
+from watchdog.pager.following import followed_of
 from watchdog.sensors.alarm import AlarmClock
 
 
@@ -46,6 +48,9 @@ class WorldPerformer:
         evidence_folder: Path,
         report: Callable[[Event], None],
         view: View,
+        *,
+        glimpses: Callable[[GatewayName], tuple[Glimpse, ...]],
+        follow: Callable[[State], None],
     ) -> None:
         self._backends = backends
         self._alarms = alarms
@@ -53,7 +58,10 @@ class WorldPerformer:
         self._evidence_folder = evidence_folder
         self._report = report
         self._view = view
+        self._glimpses = glimpses
+        self._follow = follow
         self._offered: tuple[PendingPage, ...] = ()
+        self._followed: tuple[Incident, ...] = ()
         self._collecting: set[asyncio.Task[None]] = set()
 
     def perform(self, decision: Decision, state: State) -> None:
@@ -75,10 +83,14 @@ class WorldPerformer:
                 pass
 
     def settle(self, state: State) -> None:
-        """Hand the outbox to the courier when it changed, and let the view follow."""
+        """Hand the outbox, and how incidents stand, to the courier when they changed, and let the view follow."""
         if state.outbox != self._offered:
             self._offered = state.outbox
             self._courier.offer(state.outbox)
+        if state.incidents != self._followed:
+            self._followed = state.incidents
+            self._courier.follow(followed_of(state))
+        self._follow(state)
         self._view.refresh()
 
     async def close(self) -> None:
@@ -96,7 +108,8 @@ class WorldPerformer:
     async def _collect_in_thread(self, order: CollectEvidence) -> None:
         backend = self._backends.get(order.gateway)
         try:
-            kept = await asyncio.to_thread(keep_evidence, self._evidence_folder, order, backend)
+            seen = self._glimpses(order.gateway)
+            kept = await asyncio.to_thread(keep_evidence, self._evidence_folder, order, backend, seen)
         except EvidenceError as error:
             self._report(LimitReached(limit="evidence", subject=str(error), dropped=1))
             return

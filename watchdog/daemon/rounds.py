@@ -14,10 +14,13 @@ from collections.abc import Callable, Mapping
 from watchdog.core.identity import GatewayName
 from watchdog.core.state import Phase
 from watchdog.core.timeline import SECOND
+from watchdog.daemon.heap import return_heap
 from watchdog.daemon.notify import Notifier
+from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.statusfile import STATUS_EVERY_S, StatusFile
 from watchdog.daemon.supervisor import Supervisor
 from watchdog.gateway.backend import Backend
+from watchdog.pager.deadman import DeadMan, fault_of
 from watchdog.sensors import network
 from watchdog.sensors.alarm import AlarmClock
 from watchdog.sensors.clocks import Reading, StepWatch
@@ -25,6 +28,8 @@ from watchdog.sensors.clocks import Reading, StepWatch
 CHORES_EVERY_S = 10.0
 CHORES_PER_LOOK = int(STATUS_EVERY_S / CHORES_EVERY_S)
 SLEPT_USEC_MIN = SECOND
+EVENTS_PER_HEAP_RETURN = 2_000
+"""Only thousands of events leave holes worth ten milliseconds; an idle daemon never pays them."""
 LOOKS_PER_NETWORK_LOOK = 15
 """With all gateways up, the network is looked at every five minutes; with one down, at every look."""
 
@@ -36,30 +41,39 @@ class Rounds:
         self,
         supervisor: Supervisor,
         backends: Mapping[GatewayName, Backend],
+        owners: OwnerWatch,
         alarms: AlarmClock,
         status: StatusFile,
         notifier: Notifier,
         read_clocks: Callable[[], Reading],
+        *,
+        deadman: DeadMan,
     ) -> None:
         self._supervisor = supervisor
         self._backends = backends
+        self._owners = owners
         self._alarms = alarms
         self._status = status
         self._notifier = notifier
         self._read_clocks = read_clocks
+        self._deadman = deadman
         self._steps = StepWatch()
         self._slept_usec = self._time_asleep()
         self._looks = 0
+        self._heap_returned_at = 0
 
     async def run(self) -> None:
         """Go round until cancelled."""
         await self._look_at_network()
+        await self._owners.look()
         while True:
             for _ in range(CHORES_PER_LOOK):
                 await asyncio.sleep(CHORES_EVERY_S)
                 for backend in self._backends.values():
                     backend.tend()
+                self._owners.tend()
                 self._notifier.alive()
+                self._deadman.turn(self._supervisor.taken, fault_of(self._supervisor.state))
             await self._look()
 
     def rearm(self) -> None:
@@ -80,6 +94,10 @@ class Rounds:
         self._slept_usec = slept_usec
         for backend in self._backends.values():
             self._supervisor.inbox.put(backend.observe())
+        await self._owners.look()
+        if self._supervisor.taken - self._heap_returned_at > EVENTS_PER_HEAP_RETURN:
+            self._heap_returned_at = self._supervisor.taken
+            return_heap()
         if self._something_is_down() or self._looks % LOOKS_PER_NETWORK_LOOK == 0:
             await self._look_at_network()
         self._supervisor.commit()

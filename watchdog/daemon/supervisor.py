@@ -88,6 +88,8 @@ class Supervisor:
         self._gap_reported = False
         self._last_unjournaled_start_usec: int | None = None
         self._last_observed: dict[tuple[str, str], Seq] = {}
+        self.taken = 0
+        """Events taken so far: whoever vouches for this loop from outside of it asks whether it moves on."""
         self.changed = asyncio.Event()
         """Set after every stored record; whoever waits for records clears it."""
 
@@ -101,6 +103,7 @@ class Supervisor:
         if arrival.answer is not None and self._unwritable and not self._can_write():
             arrival.answer.set_exception(NotRemembered("the journal cannot be written"))
             return
+        self.taken += 1
         reading = self._read_clocks()
         stamped = Stamped(
             stamp=Stamp(

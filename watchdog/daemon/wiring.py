@@ -11,44 +11,53 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Mapping
 
 from watchdog import __version__
 from watchdog.control.listening import AlreadyServed, Listening, SocketPathUnusable, listen
 from watchdog.control.reply import SupervisorFacts, status_object
 from watchdog.control.server import ControlServer, ProductWords
-from watchdog.core.events import PolicyLoaded, PolicyRejected, SupervisorStarted, SupervisorStopping, TimerFired
-from watchdog.core.identity import GatewayName, Seq
+from watchdog.core.events import (
+    Event,
+    PolicyLoaded,
+    PolicyRejected,
+    SupervisorStarted,
+    SupervisorStopping,
+    TimerFired,
+)
+from watchdog.core.identity import Seq
 from watchdog.core.policy import Policy
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.timeline import Usec
-from watchdog.daemon import enforcement
+from watchdog.daemon.backends import NoSystemd, build_backends
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
+from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.notify import Notifier
 from watchdog.daemon.options import DaemonOptions
+from watchdog.daemon.ownerwatch import OwnerWatch
+from watchdog.daemon.pagerview import pager_status
 from watchdog.daemon.performer import WorldPerformer
 from watchdog.daemon.recovery import Memory, mark_broken, remember
 from watchdog.daemon.rounds import Rounds
 from watchdog.daemon.statusfile import StatusFile
 from watchdog.daemon.supervisor import Supervisor
-from watchdog.gateway.backend import Backend
-from watchdog.gateway.child import ChildBackend
 from watchdog.gateway.gatewaylock import GatewayLock, GatewayLocked, acquire_gateway_lock
-from watchdog.gateway.launcher import Surroundings
 from watchdog.gateway.lives import LifeFolder
-from watchdog.gateway.logwatch import LogWatch
-from watchdog.gateway.orphans import Orphans
+from watchdog.gateway.readiness import speaks
 from watchdog.journal.errors import JournalDamaged, JournalError
 from watchdog.origin.gathering import take_standpoint
+from watchdog.origin.procfs import read_boot
 from watchdog.pager.channels import build
 from watchdog.pager.courier import Courier
+from watchdog.pager.deadman import DeadMan, fault_of
+from watchdog.pager.following import acknowledged_event
 from watchdog.policyfile.load import load_policy
+from watchdog.policyfile.pagersettings import PagerSettings, warnings_of
 from watchdog.policyfile.problems import PolicyProblems
 from watchdog.report.eventwords import event_text
 from watchdog.sensors.alarm import AlarmClock
-from watchdog.sensors.clocks import Reading, read_boot_id, read_clocks
+from watchdog.sensors.clocks import Reading, read_clocks
 
 JOURNAL = "journal"
 """The journal's folder, below the state folder."""
@@ -90,7 +99,15 @@ def run(options: DaemonOptions) -> int:
 
 def _built_for(policy: Policy) -> tuple[object, ...]:
     """Name what backends are built from; the core reads everything else afresh at each event."""
-    return tuple((each.name, each.command, each.ready, each.stop.signal) for each in policy.gateways)
+    return tuple(
+        (each.name, each.unit, each.command, each.ready, each.stop.signal, each.observe, speaks(each))
+        for each in policy.gateways
+    )
+
+
+def _carried(pager: PagerSettings) -> tuple[object, ...]:
+    """Name what courier and switches are built from; who is told in which order is the core's to read."""
+    return pager.channels, pager.runbook, pager.deadman
 
 
 def _close_journal(memory: Memory) -> None:
@@ -107,15 +124,16 @@ class _Daemon:
         self._options = options
         self._memory = memory
         self._listening = listening
-        self._boot = read_boot_id()
+        self._boot = read_boot()
         self._started = self._clocks()
         self._inbox = Inbox()
         self._failure: Exception | None = None
 
     async def live(self) -> int:
         """Begin, run until SIGTERM or SIGINT, end."""
+        self._ended = asyncio.Event()
         self._build()
-        ended = asyncio.Event()
+        ended = self._ended
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
@@ -124,7 +142,6 @@ class _Daemon:
         async with asyncio.TaskGroup() as tasks:
             work = [tasks.create_task(part) for part in (self._supervisor.run(), self._server.serve())]
             work.append(tasks.create_task(self._rounds.run()))
-            self._ended = ended
             await ended.wait()
             self._end()
             for task in work:
@@ -138,28 +155,42 @@ class _Daemon:
 
     def _build(self) -> None:
         options, loop = self._options, asyncio.get_running_loop()
-        self._backends = self._build_backends(loop)
+        try:
+            self._backends = build_backends(options, loop, self._hear)
+            self._owners = OwnerWatch(options.policy, self._backends, self._inbox.put, self._clocks)
+            self._eyes = Eyes(options, self._backends, self._inbox.put)
+            self._backends.begin()
+        except OSError as error:
+            raise _no_place(error, options) from error
+        except NoSystemd as error:
+            raise CannotRun(str(error)) from error
         self._alarms = AlarmClock(lambda timer: self._inbox.put(TimerFired(timer=timer)))
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-        channels = {
-            settings.name: build(settings, terminal=sys.stderr, credentials_directory=credentials)
-            for settings in options.pager.channels
-        }
-        journal_id = self._memory.journal.journal_id
-        self._courier = Courier(channels, self._inbox.put, journal_id=journal_id, host=socket.gethostname())
+        self._build_pager()
         self._status = StatusFile(options.runtime_folder / "status.json", self._status_object)
         self._performer = WorldPerformer(
-            self._backends,
+            self._backends.by_name,
             self._alarms,
             self._courier,
             options.state_folder / "incidents",
             self._inbox.put,
             self._status,
+            glimpses=self._owners.glimpses,
+            follow=self._eyes.follow,
         )
         self._supervisor = Supervisor(
             self._memory.state, self._memory.journal, self._performer, self._clocks, self._inbox
         )
-        self._desk = Desk(self._supervisor, self._memory.journal, self._backends, self._facts, self._clocks, self._fail)
+        by_name = self._backends.by_name
+        self._desk = Desk(
+            self._supervisor,
+            self._memory.journal,
+            by_name,
+            self._facts,
+            self._clocks,
+            self._fail,
+            pager=lambda: pager_status(self._supervisor.state, options.pager, self._courier, self._deadman),
+            eyes=self._eyes,
+        )
         self._server = ControlServer(
             self._listening,
             self._desk,
@@ -169,33 +200,46 @@ class _Daemon:
         )
         self._notifier = Notifier()
         self._rounds = Rounds(
-            self._supervisor, self._backends, self._alarms, self._status, self._notifier, self._clocks
+            self._supervisor,
+            by_name,
+            self._owners,
+            self._alarms,
+            self._status,
+            self._notifier,
+            self._clocks,
+            deadman=self._deadman,
         )
 
-    def _build_backends(self, loop: asyncio.AbstractEventLoop) -> Mapping[GatewayName, Backend]:
+    def _build_pager(self) -> None:
+        """Make the ways out, and the switches that notice when none works."""
         options = self._options
-        orphans = Orphans(loop)
-        self._log_watch = LogWatch(loop)
-        surroundings = Surroundings(
-            state_folder=options.state_folder,
-            runtime_folder=options.runtime_folder,
-            control_socket=options.runtime_folder / "control.sock",
-            environment=dict(os.environ),
-            inherit_environment=options.foreground_command,
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        channels = {
+            settings.name: build(settings, terminal=sys.stderr, credentials_directory=credentials)
+            for settings in options.pager.channels
+        }
+        journal_id = self._memory.journal.journal_id
+        host = socket.gethostname()
+        self._courier = Courier(
+            channels,
+            self._inbox.put,
+            journal_id=journal_id,
+            host=host,
+            runbook=options.pager.runbook,
+            hear=lambda heard: self._inbox.put(acknowledged_event(heard)),
         )
-        try:
-            return {
-                gateway.name: ChildBackend(gateway, surroundings, self._inbox.put, loop, orphans, self._log_watch)
-                for gateway in options.policy.gateways
-            }
-        except OSError as error:
-            raise _no_place(error, options) from error
+        self._deadman = DeadMan(options.pager.deadman, host=host, credentials_directory=credentials)
+
+    def _hear(self, event: Event) -> None:
+        """Take what a backend reports."""
+        self._inbox.put(event)
+        self._owners.hear(event)
 
     # -- beginning and ending --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         take = self._supervisor.take
-        observed = [backend.recover() for backend in self._backends.values()]
+        observed = [backend.recover() for backend in self._backends.by_name.values()]
         newest = max((look.life or 0 for look in observed), default=0)
         self._memory.journal.skip_to(Seq(newest + 1))
         owed = owed_evidence(self._memory.journal.tail(OWED_RECORDS))
@@ -204,8 +248,8 @@ class _Daemon:
             take(Arrival(PolicyLoaded(policy=self._options.policy, digest=self._options.digest)))
         if self._memory.untold is not None:
             take(Arrival(self._memory.untold))
-        for gateway in self._options.policy.gateways:
-            take(Arrival(enforcement.look(gateway)))
+        for event in self._owners.begin():
+            take(Arrival(event))
         for look in observed:
             take(Arrival(look))
         self._alarms.start()
@@ -214,26 +258,34 @@ class _Daemon:
             self._performer.perform(order, self._supervisor.state)
         self._performer.settle(self._supervisor.state)
         self._status.write()
-        names = ", ".join(sorted(self._backends))
+        names = ", ".join(sorted(self._backends.by_name))
         self._notifier.ready(f"watching {names}")
+        self._deadman.turn(self._supervisor.taken, fault_of(self._supervisor.state))
         if self._memory.untold is not None:
             _say(f"{event_text(self._memory.untold)}. What to do: gatedog incident list")
+        for warning in warnings_of(self._options.pager):
+            _say(f"pager.toml: {warning}")
         _say(f"watching {names}. How it stands: gatedog status. Ctrl-C or SIGTERM leaves the gateway running.")
 
     def _end(self) -> None:
         self._notifier.stopping()
+        shutdown = self._backends.shutdown_under_way()
+        if shutdown is not None:  # the deaths that follow, and gatedog's own, are the host's doing
+            self._supervisor.take(Arrival(shutdown))
         self._supervisor.take(Arrival(SupervisorStopping(reason="asked to stop")))
         self._alarms.stop()
 
     async def _close(self) -> None:
+        await self._eyes.close()
+        await self._owners.close()
         await self._performer.close()
         await self._courier.close()
-        for name, backend in self._backends.items():
+        await self._deadman.close()
+        for name, backend in self._backends.by_name.items():
             left = backend.observe().process
             goes_on = f"{name} goes on as pid {left.pid}" if left is not None else f"{name} is down"
             _say(f"no longer watching: {goes_on}. The same command takes it up again.")
-            await backend.close()
-        self._log_watch.close()
+        await self._backends.close()
         self._supervisor.seal()
         self._status.close()
 
@@ -251,14 +303,16 @@ class _Daemon:
         except PolicyProblems as refused:
             self._inbox.put(PolicyRejected(problems=tuple(str(problem) for problem in refused.problems)))
             return
-        if _built_for(loaded.policy) != _built_for(self._options.policy) or loaded.pager != self._options.pager:
+        others = _built_for(loaded.policy) != _built_for(self._options.policy)
+        if others or _carried(loaded.pager) != _carried(self._options.pager):
             problem = (
                 "commands, readiness, stop signals or channels have changed, and those take a restart of gatedog "
-                "(the gateways go on); budgets, backoff and detectors are taken over as it runs"
+                "(the gateways go on); budgets, backoff, detectors and tiers are taken over as it runs"
             )
             self._inbox.put(PolicyRejected(problems=(problem,)))
             return
         self._inbox.put(PolicyLoaded(policy=loaded.policy, digest=loaded.digest))
+        self._eyes.adopt(loaded.policy)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -267,7 +321,8 @@ class _Daemon:
 
     def _status_object(self) -> dict[str, object]:
         reply = status_object(self._desk.status())
-        return {**reply, "written_at": reply["now_wall_usec"]}
+        stopping = {"stopping": True} if self._ended.is_set() else {}
+        return {**reply, "written_at": reply["now_wall_usec"], **stopping}
 
     def _facts(self, reading: Reading, now_usec: Usec) -> SupervisorFacts:
         return SupervisorFacts(
@@ -282,12 +337,6 @@ class _Daemon:
 
 
 def _lock_gateways(policy: Policy) -> tuple[GatewayLock, ...]:
-    for gateway in policy.gateways:
-        if gateway.command is None:
-            unit = (
-                f"gateway {gateway.name} is the systemd unit {gateway.unit}, and this version owns child gateways only"
-            )
-            raise CannotRun(f"{unit}. Give it a command instead, see: gatedog policy check")
     return tuple(acquire_gateway_lock(gateway) for gateway in policy.gateways)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import BootId, ProcessRef
-from watchdog.gateway.process import open_pidfd, read_boot_id
+from watchdog.gateway.process import open_pidfd
+from watchdog.origin.procfs import read_boot
 
 SERVICE = "service"
 """The owner that the demo counts: the gateway as its host knows it. The rival's instances are nobody's gateway."""
@@ -38,7 +39,7 @@ class Lives:
 
     def __init__(self, roster: Path) -> None:
         self._roster = roster
-        self._boot = read_boot_id()
+        self._boot = read_boot()
         self._offset = 0
         self._poll = select.poll()
         self._watched: set[int] = set()

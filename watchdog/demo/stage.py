@@ -23,13 +23,13 @@ from watchdog.demo.leftovers import remove_traces
 from watchdog.gateway.process import (
     Stat,
     open_pidfd,
-    read_boot_id,
     read_children,
     read_stat,
     reap,
     send_signal,
     set_subreaper,
 )
+from watchdog.origin.procfs import read_boot
 
 TOTAL_SECONDS = 55.0
 """All of it is over by then, whatever goes wrong; ending it takes a moment more."""
@@ -52,7 +52,7 @@ class Stage:
 
     def __init__(self) -> None:
         set_subreaper(on=True)
-        self._boot = read_boot_id()
+        self._boot = read_boot()
         self._before = frozenset(self._children())
         self._own: list[subprocess.Popen[bytes]] = []
         self._end = time.monotonic() + TOTAL_SECONDS

@@ -8,7 +8,8 @@ here: the way back from row to event (reader.py).
 from typing import Final
 
 from watchdog.core.decisions import Decision, QueuePage
-from watchdog.core.events import EvidenceCollected, PageDelivered, PageFailed, Stamped
+from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
+from watchdog.core.events import EvidenceCollected, Stamped
 from watchdog.journal import chain, codec
 from watchdog.journal.chain import Row
 
@@ -43,9 +44,9 @@ def row_of(stamped: Stamped, decisions: tuple[Decision, ...], pages: PageIndex) 
     """Write one event with its decisions as a row, and remember the pages among them."""
     stamp, event = stamped.stamp, stamped.event
     names = {chain.one_line(name) for decision in decisions if (name := getattr(decision, "incident", None))}
-    if isinstance(event, EvidenceCollected):
+    if isinstance(event, EvidenceCollected | PageAcknowledged):
         names.add(chain.one_line(event.incident))
-    if isinstance(event, PageDelivered | PageFailed):
+    if isinstance(event, PageDelivered | PageFailed | PageStuck):
         incident = pages.incident_of(chain.one_line(event.page))
         names |= set() if incident is None else {incident}
     for decision in decisions:

@@ -132,8 +132,8 @@ def test_a_gigabyte_of_output_neither_fills_the_disk_nor_stops_anything(site) ->
 
 
 def test_a_flood_just_before_the_end_is_bounded_too(site) -> None:
-    """Lives that flood and die leave no more than their bounds behind."""
-    site.write_policy(["/bin/sh", "-c", "head -c 50M /dev/zero; echo; echo the end; exit 3"], LOG_MAX)
+    """Lives that flood and die leave no more than their bounds behind, and their last words when the flood is over."""
+    site.write_policy(["/bin/sh", "-c", "head -c 50M /dev/zero; echo; sleep 1; echo the end; exit 3"], LOG_MAX)
     site.start()
     held = site.wait_until(word="HELD")
     folder = site.state / "log" / "gateway"

@@ -143,7 +143,7 @@ def test_no_page_is_lost_and_a_second_one_bears_the_same_key(site, tmp_path: Pat
     site.start()
     site.wait(lambda: len(site.delivered()) >= times, "the page")
     site.wait(lambda: "PageDelivered" in site.kinds_on_record(), "the delivery on record")
-    pages = site.delivered()
+    pages = [page for page in site.delivered() if page["update"] != "resolved"]
 
     assert [page["title"] for page in pages] == [pages[0]["title"]] * times
     assert len({page["idempotency_key"] for page in pages}) == 1

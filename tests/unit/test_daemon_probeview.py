@@ -1,0 +1,45 @@
+"""What the lookout knows of its probes, as the socket shows it."""
+
+from watchdog.control.wire import LookStatus, ProbeRow
+from watchdog.core.healthpolicy import ProbeKind, ProbePolicy
+from watchdog.core.identity import GatewayName
+from watchdog.core.observations import ProbeCause, ProbeResult
+from watchdog.core.timeline import SECOND
+from watchdog.daemon.probeview import look_status, probe_row
+from watchdog.sensors.prober import Look, ProbeStanding
+
+LOOK = Look(at_usec=40 * SECOND, took_usec=7, result=ProbeResult.FAILED, cause=ProbeCause.LOCAL, detail="refused")
+NAME = GatewayName("openclaw")
+
+
+def test_a_look_is_so_long_ago() -> None:
+    """Instants of CLOCK_BOOTTIME mean nothing to a reader; distances do."""
+    told = LookStatus(at_usec_ago=2 * SECOND, took_usec=7, result="failed", cause="local", detail="refused")
+
+    assert look_status(LOOK, 42 * SECOND) == told
+    assert look_status(LOOK, 0).at_usec_ago == 0
+
+
+def test_a_probe_is_shown_with_its_look_and_its_turn() -> None:
+    """A turn that is due is due now, not in the past."""
+    policy = ProbePolicy(name="health", kind=ProbeKind.TCP, target="127.0.0.1:1")
+    standing = ProbeStanding(gateway=NAME, policy=policy, last=LOOK, due_usec=41 * SECOND)
+
+    assert probe_row(standing, 42 * SECOND) == ProbeRow(
+        gateway="openclaw",
+        name="health",
+        kind="tcp",
+        what="127.0.0.1:1",
+        period_usec=30 * SECOND,
+        timeout_usec=5 * SECOND,
+        due_in_usec=0,
+        last=look_status(LOOK, 42 * SECOND),
+    )
+
+
+def test_a_probe_that_does_not_look_has_no_turn() -> None:
+    """And a program is shown as what would be typed."""
+    policy = ProbePolicy(name="deep", kind=ProbeKind.EXEC, argv=("agent", "doctor"))
+    row = probe_row(ProbeStanding(gateway=NAME, policy=policy, last=None, due_usec=None), 42 * SECOND)
+
+    assert (row.what, row.last, row.due_in_usec) == ("agent doctor", None, None)

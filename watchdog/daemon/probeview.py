@@ -1,0 +1,33 @@
+"""The probes as the socket shows them: what the lookout knows, as the objects that travel.
+
+Invariant: pure; `now_usec` is CLOCK_BOOTTIME, as in a Look.
+"""
+
+from watchdog.control.wire import LookStatus, ProbeRow
+from watchdog.sensors.prober import Look, ProbeStanding
+
+
+def probe_row(standing: ProbeStanding, now_usec: int) -> ProbeRow:
+    """Say what a probe is, how its last look ended, and when the next one is due."""
+    policy, due_usec = standing.policy, standing.due_usec
+    return ProbeRow(
+        gateway=standing.gateway,
+        name=policy.name,
+        kind=policy.kind.value,
+        what=" ".join(policy.argv) or policy.target,
+        period_usec=policy.period_usec,
+        timeout_usec=policy.timeout_usec,
+        due_in_usec=None if due_usec is None else max(due_usec - now_usec, 0),
+        last=None if standing.last is None else look_status(standing.last, now_usec),
+    )
+
+
+def look_status(look: Look, now_usec: int) -> LookStatus:
+    """Say when a look was, how long it took, and what came of it."""
+    return LookStatus(
+        at_usec_ago=max(now_usec - look.at_usec, 0),
+        took_usec=look.took_usec,
+        result=look.result.value,
+        cause=look.cause.value,
+        detail=look.detail,
+    )
