@@ -440,7 +440,7 @@ class Gatedog(Peer):
 
     @classmethod
     def command(cls):
-        local = pathlib.Path(__file__).resolve().parents[2] / ".venv" / "bin" / "gatedog"
+        local = pathlib.Path(__file__).resolve().parent / ".." / ".." / ".venv" / "bin" / "gatedog"
         return str(local) if local.exists() else shutil.which(cls.bin)
 
     @classmethod
