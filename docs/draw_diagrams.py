@@ -10,7 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from watchdog.core import hold, incident, phase
+from watchdog.core import health, hold, incident, phase, probes
+from watchdog.core.healthstate import Health, ProbePhase
 from watchdog.core.state import Hold, IncidentPhase, Phase
 from watchdog.core.tables import Machine
 
@@ -19,6 +20,8 @@ MACHINES: tuple[tuple[Machine[Any, Any], Enum, str], ...] = (
     (phase.PHASE, Phase.STOPPED, "watchdog/core/phase.py"),
     (hold.HOLD, Hold.FREE, "watchdog/core/hold.py"),
     (incident.INCIDENT, IncidentPhase.OPEN, "watchdog/core/incident.py"),
+    (health.HEALTH, Health.UNKNOWN, "watchdog/core/health.py"),
+    (probes.PROBE, ProbePhase.UNKNOWN, "watchdog/core/probes.py"),
 )
 
 
