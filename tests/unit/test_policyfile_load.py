@@ -327,3 +327,12 @@ def test_reader_reports_which_keys_it_knows() -> None:
     read_policy(root, findings, NO_FILE.escalation)
 
     assert ("gateway", "main", "budget", "slow_retry") in findings.asked
+
+
+def test_a_lock_is_named_from_the_root_on() -> None:
+    """A relative path would be looked for wherever gatedog was started."""
+    good = parse_policy(b'[gateway.a]\nunit = "a.service"\nlock = "/run/a.lock"\n', "policy.toml")
+    with pytest.raises(PolicyProblems, match="absolute"):
+        parse_policy(b'[gateway.a]\nunit = "a.service"\nlock = "a.lock"\n', "policy.toml")
+
+    assert good.gateways[0].lock == "/run/a.lock"

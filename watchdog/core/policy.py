@@ -118,6 +118,8 @@ class GatewayPolicy:
     command: CommandPolicy | None = None
     profile: str = ""
     port: int = 0
+    lock: str = ""
+    """The file in which the gateway writes its pid, to run once."""
     trusted_units: tuple[str, ...] = ()
     ready: ReadyPolicy = ReadyPolicy()
     stop: StopPolicy = StopPolicy()

@@ -25,7 +25,7 @@ from watchdog.gateway.observe import Glimpse, Observer
 from watchdog.gateway.process import read_age_usec
 from watchdog.origin.enforcing.factsfile import read_moment
 from watchdog.origin.host import Host
-from watchdog.sensors import portowner, rivals
+from watchdog.sensors import lockowner, portowner, rivals
 from watchdog.sensors.clocks import Reading
 from watchdog.sensors.rivals import FileLook
 
@@ -132,7 +132,8 @@ class OwnerWatch:
             return  # the unit cannot be read: what is known stands, and the inspection says why it is not enforcing
         watched.files = rivals.look_at_files(host, claim)
         own = tuple(mark.cgroup for mark in self._backends.units[watched.policy.name].life_marks() if mark.cgroup)
-        watched.outsiders = portowner.look_at_port(watched.policy.port, own)
+        at_port = portowner.look_at_port(watched.policy.port, own)
+        watched.outsiders = (*at_port, *lockowner.look_at_lock(watched.policy.lock, own))
 
     def _standpoint(self) -> Standpoint:
         return Standpoint(now=read_moment())

@@ -131,6 +131,13 @@ def read_policy(
     return Policy(gateways=gateways, escalation=escalation)
 
 
+def _lock(section: Section) -> str:
+    path = section.text("lock")
+    if path and not path.startswith("/"):
+        section.problem("lock", f"{section.named('lock')} is not an absolute path", "Write the path from / on")
+    return path
+
+
 def _gateway(section: Section) -> GatewayPolicy:
     unit = _unit(section)
     port = section.integer("port", 0, low=0, high=65_535)
@@ -141,6 +148,7 @@ def _gateway(section: Section) -> GatewayPolicy:
         command=_command(section),
         profile=section.text("profile"),
         port=port,
+        lock=_lock(section),
         trusted_units=section.texts("trusted_units"),
         ready=_ready(section.section("ready"), port),
         stop=_stop(section.section("stop")),
