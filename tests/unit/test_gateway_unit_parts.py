@@ -201,6 +201,24 @@ def test_records_of_break_glass(tmp_path: Path) -> None:
 # -- shutdowns -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave such records")
+def test_records_from_before_the_unit_was_owned_do_not_count(tmp_path: Path) -> None:
+    """A stop in an earlier ownership says nothing about this one."""
+    folder, drop_in = tmp_path / "records", tmp_path / "units" / f"{UNIT}.d" / "50-gatedog.conf"
+    folder.mkdir(mode=0o755)
+    drop_in.parent.mkdir(parents=True)
+    for number, wall_usec in (("1", 1_000_000), ("2", 3_000_000)):
+        use = {"v": 1, "verb": "stop", "unit": UNIT, "gateway": "a", "who": "root", "wall_usec": wall_usec, "boot": "b"}
+        (folder / f"{number}.json").write_text(json.dumps(use))
+    everything = read_records(UNIT, (folder,), tmp_path / "units")
+    drop_in.write_text("")
+    os.utime(drop_in, (2, 2))
+    since = read_records(UNIT, (folder,), tmp_path / "units")
+
+    assert [each.wall_usec for each in everything] == [1_000_000, 3_000_000]
+    assert [each.wall_usec for each in since] == [3_000_000]
+
+
 class Link:
     """A link that answers as it is told."""
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from watchdog.core.timeline import Usec
 from watchdog.gateway.output import one_line
+from watchdog.gateway.unitlook import DROP_IN
 
 BREAK_GLASS_FOLDERS = (Path("/var/lib/gatedog-break-glass"), Path("/run/gatedog-break-glass"))
+UNITS = Path("/etc/systemd/system")
 _RECORD_BYTES_MAX = 16 * 1024
 _RECORDS_MAX = 256
 _VERBS = frozenset({"start", "stop", "unmanage"})
@@ -31,10 +33,24 @@ class BreakGlassRecord:
     wall_usec: Usec
 
 
-def read_records(unit: str, folders: tuple[Path, ...] = BREAK_GLASS_FOLDERS) -> tuple[BreakGlassRecord, ...]:
-    """Return the uses for a unit, oldest first; of very many, the newest. A folder that is not there holds none."""
+def read_records(
+    unit: str, folders: tuple[Path, ...] = BREAK_GLASS_FOLDERS, units: Path = UNITS
+) -> tuple[BreakGlassRecord, ...]:
+    """Return the uses for a unit, oldest first; of very many, the newest. A folder that is not there holds none.
+
+    Only what came after gatedog's drop-in was laid: a unit that was given back, and is owned anew, is not to stay down
+    because of a stop in an earlier life of its.
+    """
+    since = _owned_since_usec(unit, units)
     found = [record for folder in folders for record in _read_folder(folder) if record.unit == unit]
-    return tuple(sorted(found, key=lambda record: record.wall_usec))
+    return tuple(sorted((each for each in found if each.wall_usec >= since), key=lambda record: record.wall_usec))
+
+
+def _owned_since_usec(unit: str, units: Path) -> int:
+    try:
+        return (units / f"{unit}.d" / DROP_IN).stat().st_mtime_ns // 1_000
+    except OSError:
+        return 0  # no drop-in that can be seen: then every record may count
 
 
 def _read_folder(folder: Path) -> list[BreakGlassRecord]:
