@@ -6,11 +6,19 @@ Whatever uses `suite`, directly or through a fixture, runs once for each of them
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from machine import Machine
 from machine_install import install_gatedog
 from machine_tree import SUITES, missing_packages
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run these last: shared machines live until the end, and their keepers are children that other tests count."""
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: folder in item.path.parents)
 
 
 @pytest.fixture(scope="session")
