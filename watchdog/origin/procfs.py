@@ -144,6 +144,11 @@ def socket_inodes(pid: int) -> frozenset[int] | None:
     return frozenset(found)
 
 
+def is_within(cgroup: str, owned: tuple[str, ...]) -> bool:
+    """Say whether a cgroup is one of these or lies below one. Pure."""
+    return any(cgroup == own or cgroup.startswith(f"{own.rstrip('/')}/") for own in owned)
+
+
 def one_line(text: str, length_max: int = TEXT_MAX) -> str:
     """Make a foreign text harmless to show: printable characters of one line, at most `length_max` of them."""
     return "".join(character if character.isprintable() else "?" for character in text[:length_max])

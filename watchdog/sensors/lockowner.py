@@ -44,8 +44,7 @@ def look_at_lock(path: str, own_cgroups: tuple[str, ...]) -> tuple[Rival, ...]:
         return ()
     reading = read_clocks()
     started_usec = reading.wall_usec - reading.uptime_usec + found.start_ticks * SECOND // _TICKS_PER_SECOND
-    ours = any(cgroup == own or cgroup.startswith(f"{own.rstrip('/')}/") for own in own_cgroups)
-    if ours or started_usec > written_usec + _SLACK_USEC:
+    if procfs.is_within(cgroup, own_cgroups) or started_usec > written_usec + _SLACK_USEC:
         return ()
     since = f"started {found.start_ticks / _TICKS_PER_SECOND:.2f} s after boot"
     detail = f"it names pid {pid} ({found.comm}), {since}, in {cgroup}"

@@ -54,8 +54,7 @@ def outsiders(listeners: tuple[Listener, ...], own_cgroups: tuple[str, ...]) -> 
     """Return the listeners that cannot be the gateway's, one of each cgroup. Pure."""
     found: dict[str, Listener] = {}
     for each in listeners:
-        ours = any(each.cgroup == own or each.cgroup.startswith(f"{own.rstrip('/')}/") for own in own_cgroups)
-        if each.cgroup and each.cgroup != _MANAGER and not ours:
+        if each.cgroup and each.cgroup != _MANAGER and not procfs.is_within(each.cgroup, own_cgroups):
             found.setdefault(each.cgroup, each)
     return tuple(found[cgroup] for cgroup in sorted(found))
 
