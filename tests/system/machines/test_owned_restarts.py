@@ -127,6 +127,26 @@ def test_another_unit_with_the_same_program_is_named(site: OwnedSite) -> None:
     site.wait_until(timeout=60, rivals=[])
 
 
+def test_a_users_unit_and_a_cron_script_are_one_second_manager_story(site: OwnedSite) -> None:
+    """The agent's own unit with the same program, and a job of cron that restarts it, are named in one incident."""
+    home, job = "/home/openclaw/.config/systemd/user", "/etc/cron.d/restart-gateway"
+    site.forget_pages()
+    site.machine.write(f"{home}/mine.service", "[Service]\nExecStart=/opt/openclaw/gateway\n", owner="openclaw")
+    site.run(f"mkdir -p {home}/default.target.wants; ln -s ../mine.service {home}/default.target.wants/")
+    site.machine.write(job, f"*/30 * * * * root systemctl restart {GATEWAY}\n")
+    site.run("systemctl start gatedog-inspect.service; systemctl restart gatedog")
+    site.wait_for_page("NOT GATEDOG'S ALONE", timeout=60)
+    site.machine.wait_for(lambda: len(site.status().get("rivals", ())) >= 2, "both to be named", 60)
+    rivals = site.status()["rivals"]
+    site.run(f"rm -r {home} {job}; systemctl start gatedog-inspect.service; systemctl restart gatedog")
+    stories = {page["incident"] for page in site.pages() if "NOT GATEDOG'S ALONE" in page["title"]}
+
+    assert any("mine.service" in rival for rival in rivals)
+    assert any("restart-gateway" in rival for rival in rivals)
+    assert len(stories) == 1
+    site.wait_until(timeout=60, rivals=[])
+
+
 def test_a_loop_without_network_is_tried_slowly(site: OwnedSite) -> None:
     """What fails by itself on a host that reaches nobody is not to blame: people are told, and it is tried."""
     site.forget_pages()
