@@ -41,7 +41,6 @@ from watchdog.core.events import (
     SupervisorStarted,
     SystemdObserved,
     TimerFired,
-    Verb,
 )
 from watchdog.core.identity import (
     FOREIGN_LIFE,
@@ -62,6 +61,7 @@ from watchdog.core.state import EMPTY, GatewayState, Incident, PendingPage, Stat
 from watchdog.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId
 from watchdog.core.turn import Step
+from watchdog.core.verbs import Verb
 
 EPOCH_USEC = 1_742_947_200_000_000
 """26 March 2025, 00:00 UTC."""

@@ -46,7 +46,6 @@ from watchdog.core.events import (
     Starter,
     SupervisorStarted,
     TimerFired,
-    Verb,
 )
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.peer import Ancestor, Peer
@@ -55,6 +54,7 @@ from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import State
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.verbs import Verb
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.recovery import Memory, remember
 from watchdog.daemon.supervisor import Supervisor

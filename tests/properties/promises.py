@@ -32,7 +32,7 @@ from watchdog.core.decisions import (
     StartGateway,
     StartWithheld,
 )
-from watchdog.core.events import Event, Failure, Verb
+from watchdog.core.events import Event, Failure
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId
 from watchdog.core.policy import Window
 from watchdog.core.rules import RuleId
@@ -40,6 +40,7 @@ from watchdog.core.state import GatewayState, Hold, Phase, State
 from watchdog.core.timeline import HOUR, MINUTE
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
+from watchdog.core.verbs import Verb
 
 NAMES = (GatewayName("a"), GatewayName("b"))
 WINDOWS = (Window(starts=3, per_usec=10 * MINUTE), Window(starts=5, per_usec=2 * HOUR))

@@ -20,7 +20,7 @@ from senses import PROBES, RESTARTING, Senses
 from watchdog.core import events as happened
 from watchdog.core.endings import ExitRecord, Sender
 from watchdog.core.engine import step
-from watchdog.core.events import Event, Failure, Stamp, Stamped, Starter, Verb
+from watchdog.core.events import Event, Failure, Stamp, Stamped, Starter
 from watchdog.core.identity import FOREIGN_LIFE, ActionId, BootId, GatewayName, LifeId, PageId, ProcessRef, Seq
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import (
@@ -38,6 +38,7 @@ from watchdog.core.state import EMPTY, GatewayState, Hold, State
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
+from watchdog.core.verbs import Verb
 from watchdog.journal.codec import canonical, parse, state_from_json, state_to_json
 
 A, B = NAMES

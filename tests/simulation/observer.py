@@ -30,12 +30,13 @@ from watchdog.core.decisions import (
     StartGateway,
     StopGateway,
 )
-from watchdog.core.events import ActionRequested, Event, GatewayObserved, MainProcessExited, MainProcessStarted, Verb
+from watchdog.core.events import ActionRequested, Event, GatewayObserved, MainProcessExited, MainProcessStarted
 from watchdog.core.healthpolicy import OnDegraded
 from watchdog.core.identity import GatewayName, IncidentId, PageId, ProcessRef
 from watchdog.core.policy import Policy, Window
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY, MINUTE, duration_text
+from watchdog.core.verbs import Verb
 from watchdog.journal.reader import Record
 from watchdog.pager.message import Message
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from random import Random
 
 from watchdog.core.decisions import OriginKind
-from watchdog.core.events import ActionRequested, Verb
+from watchdog.core.events import ActionRequested
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef, incident_id
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.timeline import HOUR
+from watchdog.core.verbs import Verb
 
 TRUSTED_UNIT = "deploy.service"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alertmanager import Alertmanager, Unavailable, command, sink
 
 from watchdog.control.interface import NAME
 from watchdog.control.listening import listen
@@ -224,3 +225,26 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.001)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def alertmanager_command() -> list[str]:
+    """Return how Debian's Alertmanager is run here; skip without one, and fail where everything must be tested."""
+    try:
+        return command()
+    except Unavailable as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, ...]]]:
+    """Give what the Alertmanager of the test has told people: status, severity and incident, in order."""
+    with sink() as people:
+        yield people
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, alertmanager_command: list[str], told: Told) -> Iterator[Alertmanager]:
+    """Give a running Alertmanager of our own on loopback, on a free port."""

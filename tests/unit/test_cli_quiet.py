@@ -14,10 +14,11 @@ from fakedaemon import FakeDaemon, serving
 import watchdog.core
 from watchdog.cli.main import gatedog
 from watchdog.core.asks import command_of
-from watchdog.core.events import ActionRequested, Verb
+from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName
 from watchdog.core.peer import Peer
 from watchdog.core.timeline import HOUR
+from watchdog.core.verbs import Verb
 
 GRANTED = {"request": "REQ-1", "outcome": "granted", "rule": "r", "message": "for 2h", "next_commands": []}
 

@@ -14,10 +14,11 @@ from watchdog.control.interface import NAME, SupervisorInterface, interface_text
 from watchdog.control.supervision import RequestAnswer, RequestNotTaken
 from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
 from watchdog.core.decisions import Outcome
-from watchdog.core.events import ActionRequested, Verb
+from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
+from watchdog.core.verbs import Verb
 from watchdog.origin.marks import LifeMark
 
 PEER = Peer(process=None, uid=1000, gid=1000)

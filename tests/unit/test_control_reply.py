@@ -9,7 +9,6 @@ import pytest
 from watchdog.control.reply import SupervisorFacts, incident_replies, status_exit_code, status_object, status_reply
 from watchdog.core.decisions import Charge, OriginKind, PageUpdate, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
-from watchdog.core.events import Verb
 from watchdog.core.identity import (
     FOREIGN_LIFE,
     BootId,
@@ -40,6 +39,7 @@ from watchdog.core.state import (
 )
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId, TimerKind
+from watchdog.core.verbs import Verb
 
 NOW = Usec(100 * HOUR)
 NAME = GatewayName("openclaw")

@@ -19,11 +19,11 @@ from watchdog.core.decisions import (
     StartGateway,
     StopGateway,
 )
-from watchdog.core.events import Verb
 from watchdog.core.policy import BudgetPolicy, Window
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import HOUR
+from watchdog.core.verbs import Verb
 
 EVERY_VERB = pytest.mark.parametrize("verb", [verb.value for verb in Verb])
 TRUSTED_TWICE = BudgetPolicy(trusted=(Window(starts=2, per_usec=HOUR),))

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from watchdog.core.decisions import Decision, HoldPlaced, Outcome
-from watchdog.core.events import ActionRequested, HostShutdownBegan, PolicyLoaded, SupervisorStarted, Verb
+from watchdog.core.events import ActionRequested, HostShutdownBegan, PolicyLoaded, SupervisorStarted
 from watchdog.core.identity import BootId, GatewayName, ProcessRef
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import EMPTY, Hold, State
 from watchdog.core.timeline import Usec
+from watchdog.core.verbs import Verb
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.journal.store import Journal

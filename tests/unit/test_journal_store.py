@@ -9,16 +9,11 @@ import pytest
 from sample_journal import MAIN, NOTHING, RULE, WALL, make, opened, stamped
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
-from watchdog.core.events import (
-    ActionRequested,
-    EvidenceCollected,
-    NetworkObserved,
-    PageDelivered,
-    Verb,
-)
+from watchdog.core.events import ActionRequested, EvidenceCollected, NetworkObserved, PageDelivered
 from watchdog.core.identity import BootId, GatewayName, IncidentId, PageId, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.timeline import Usec
+from watchdog.core.verbs import Verb
 from watchdog.journal import store
 from watchdog.journal.errors import (
     JournalBusy,

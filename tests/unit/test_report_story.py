@@ -30,13 +30,13 @@ from watchdog.core.events import (
     Stamp,
     Stamped,
     TimerFired,
-    Verb,
 )
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import SECOND, Usec
 from watchdog.core.timer import TimerId, TimerKind
+from watchdog.core.verbs import Verb
 from watchdog.journal.reader import Record
 from watchdog.report.decisionwords import decision_text
 from watchdog.report.escape import agent_says, visible

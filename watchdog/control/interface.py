@@ -25,11 +25,12 @@ from watchdog.control.wire import (
     StatusReply,
 )
 from watchdog.core.decisions import Severity
-from watchdog.core.events import TEXT_MAX, ActionRequested, Verb
+from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY
+from watchdog.core.verbs import Verb
 
 NAME = "io.gatedog.Supervisor"
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome
-from watchdog.core.events import ActionRequested, Verb
+from watchdog.core.events import ActionRequested
 from watchdog.core.identity import RequestId
 from watchdog.core.origin import Judgement
 from watchdog.core.rules import RuleId
 from watchdog.core.turn import Turn
+from watchdog.core.verbs import Verb
 
 _COMMANDS: Mapping[Verb, str] = {
     Verb.START: "gatedog start {gateway}",

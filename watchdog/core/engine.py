@@ -69,6 +69,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import GatewayName, IncidentId
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
+from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.state import IncidentPhase, State
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step, Turn
@@ -81,6 +82,7 @@ GatewayEvent = (
     | MainProcessStarted
     | GatewayReady
     | MainProcessExited
+    | SelfRestartSeen
     | ForeignJobSeen
     | OwnershipObserved
     | BreakGlassUsed
@@ -170,6 +172,8 @@ def _dispatch_gateway(turn: Turn, event: GatewayEvent) -> None:
             lifecycle.on_ready(turn, event)
         case MainProcessExited():
             lifecycle.on_exited(turn, event)
+        case SelfRestartSeen():
+            lifecycle.on_self_restart(turn, event)
         case ForeignJobSeen():
             ownership.on_foreign_job(turn, event)
         case OwnershipObserved():

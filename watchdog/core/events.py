@@ -16,8 +16,10 @@ from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObser
 from watchdog.core.peer import Peer
 from watchdog.core.policy import Policy
 from watchdog.core.rival import JobKind, Rival
+from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.verbs import Verb
 
 TEXT_MAX = 200
 """Longest text, in characters, that anything from the supervised side may occupy."""
@@ -33,27 +35,6 @@ class Stamp:
     uptime_usec: Usec
     synchronised: bool = True
     """Whether the kernel called the wall clock synchronised."""
-
-
-class Verb(Enum):
-    """What may be asked of gatedog over its socket. Reading is not asking: it needs no verb and no judgement."""
-
-    START = "start"
-    STOP = "stop"
-    RESTART = "restart"
-    HOLD = "hold"
-    RELEASE = "release"
-    RESET_BUDGET = "reset-budget"
-    ASK_RESTART = "ask-restart"
-    ACKNOWLEDGE = "ack"
-    UNACKNOWLEDGE = "unack"
-    CLOSE_INCIDENT = "incident-close"
-    TEST_PAGE = "page-test"
-    MAINTENANCE = "maintenance"
-    MAINTENANCE_END = "maintenance-end"
-    SILENCE = "silence"
-    SILENCE_END = "silence-end"
-    RETRY_PAGE = "page-retry"
 
 
 class Starter(Enum):
@@ -347,6 +328,7 @@ Event = (
     | MainProcessStarted
     | GatewayReady
     | MainProcessExited
+    | SelfRestartSeen
     | ForeignJobSeen
     | OwnershipObserved
     | BreakGlassUsed

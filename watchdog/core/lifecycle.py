@@ -8,6 +8,9 @@ decision by one look, and never hides a death.
 An ending is *asked* when it answers a granted request or when the host goes down, and in no other case: a signal
 never makes an ending asked, whoever sent it. What follows an unasked one is decided in core/restart.py.
 
+A life may also end without an exit: the gateway executed itself anew, started over inside of its process, or handed its
+place on. That is an unasked ending like any other, but it is never answered by a start: what would be started runs.
+
 Invariant: every life is entered in the ledger exactly once, when it is first seen.
 """
 
@@ -21,7 +24,7 @@ from watchdog.core.decisions import (
     Severity,
     StartWithheld,
 )
-from watchdog.core.endings import EndingClass, ExitRecord, classify, ending_text
+from watchdog.core.endings import EndingClass, ExitRecord, Sender, classify, ending_text
 from watchdog.core.events import (
     ActionFailed,
     Failure,
@@ -36,6 +39,7 @@ from watchdog.core.machines import move_phase
 from watchdog.core.orders import charge_life, order_start
 from watchdog.core.phase import PhaseMove, is_modelled
 from watchdog.core.rules import RuleId
+from watchdog.core.selfrestart import MEANS_TEXT, SelfRestartSeen
 from watchdog.core.state import GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE
 from watchdog.core.timer import TimerId, TimerKind
@@ -120,15 +124,21 @@ def begin(turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId) -> N
     gateway = turn.gateway(name)
     ours = life != FOREIGN_LIFE and life == gateway.start_life
     charge = gateway.start_charge if ours else Charge.FOREIGN
-    policy = turn.policy_of(name)
+    _enter(turn, name, process, life, charge, RuleId.LIFE_BEGAN if ours else RuleId.LIFE_FOREIGN)
+    if not ours and gateway.hold is Hold.HELD:
+        restart.report_foreign_during_hold(turn, name)
+
+
+def _enter(
+    turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId, charge: Charge, rule: RuleId, mark: str = ""
+) -> None:
     charge_life(turn, name, life, charge)
-    gateway = turn.gateway(name)
-    begun = Life(life=life, process=process, began_usec=turn.now_usec, charge=charge)
+    gateway, policy = turn.gateway(name), turn.policy_of(name)
+    begun = Life(life=life, process=process, began_usec=turn.now_usec, charge=charge, mark=mark)
     turn.put(replace(move_phase(turn, gateway, PhaseMove.LIFE_BEGAN), life=begun, start_action=None, start_life=None))
     eldest = turn.state.eldest_life
     if eldest is None or eldest.boot != process.boot or process.start_ticks < eldest.start_ticks:
         turn.state = replace(turn.state, eldest_life=process)
-    rule = RuleId.LIFE_BEGAN if ours else RuleId.LIFE_FOREIGN
     for kind in (TimerKind.START_DUE, TimerKind.UNOWNED):
         turn.cancel_timer(TimerId(kind=kind, subject=name), gateway=name, rule=rule, because="it runs")
     deadline = TimerId(kind=TimerKind.START_DEADLINE, subject=name)
@@ -136,8 +146,6 @@ def begin(turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId) -> N
     stable = TimerId(kind=TimerKind.STABLE, subject=name)
     turn.set_timer(stable, policy.backoff.stable_after_usec, gateway=name, rule=rule, because="until it is stable")
     health.on_life_began(turn, name, charge)
-    if not ours and gateway.hold is Hold.HELD:
-        restart.report_foreign_during_hold(turn, name)
 
 
 def on_ready(turn: Turn, event: GatewayReady) -> None:
@@ -203,6 +211,32 @@ def on_exited(turn: Turn, event: MainProcessExited) -> None:
         _nothing(turn, event.gateway, "this process is not the present life")
         return
     end(turn, event.gateway, event.exit, follow=True)
+
+
+def on_self_restart(turn: Turn, event: SelfRestartSeen) -> None:
+    """The gateway took its own place: one life ended, and the next runs already, as ready as the first was."""
+    gateway = turn.gateway(event.gateway)
+    name, life = event.gateway, gateway.life
+    if life is None or life.process != event.process:
+        _nothing(turn, name, "this process is not the present life")
+    elif event.mark and event.mark == life.mark:
+        _nothing(turn, name, "this restart is known already")
+    elif gateway.phase is Phase.STOPPING or turn.state.host_going_down:
+        _nothing(turn, name, "it is being stopped, and its end is waited for")
+    else:
+        _follow_in_place(turn, name, life, event)
+
+
+def _follow_in_place(turn: Turn, name: GatewayName, life: Life, event: SelfRestartSeen) -> None:
+    detail = f"{MEANS_TEXT[event.means]}: {event.evidence}"
+    end(turn, name, ExitRecord(by=Sender.SELF, replaced=True, detail=detail), follow=False)
+    rule, number = RuleId.RESTARTED_IN_PLACE, LifeId(turn.stamp.seq)
+    because = f"it runs on as life {number}, by its own doing"
+    turn.decide(StartWithheld(gateway=name, rule=rule, because=because))
+    process = event.successor or event.process
+    _enter(turn, name, process, number, Charge.SELF_RESTART, rule, event.mark)
+    if life.ready_usec is not None:
+        on_ready(turn, GatewayReady(gateway=name, process=process))
 
 
 def end(turn: Turn, name: GatewayName, record: ExitRecord, *, follow: bool) -> None:

@@ -14,13 +14,13 @@ from dataclasses import replace
 from watchdog.core import escalation
 from watchdog.core.asks import Ask, fail, grant
 from watchdog.core.decisions import PageUpdate, QuietEnded, QuietGranted
-from watchdog.core.events import Verb
 from watchdog.core.identity import GatewayName
 from watchdog.core.rules import RuleId
 from watchdog.core.state import IncidentPhase, Quiet
 from watchdog.core.timeline import DAY, HOUR, Usec, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.verbs import Verb
 
 MAINTENANCE_MAX_USEC = DAY
 SILENCE_MAX_USEC = 7 * DAY

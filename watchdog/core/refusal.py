@@ -13,7 +13,6 @@ from dataclasses import replace
 from watchdog.core import escalation, incident
 from watchdog.core.asks import Ask, command_of
 from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome, Severity
-from watchdog.core.events import Verb
 from watchdog.core.identity import NOBODY
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.rules import RuleId
@@ -21,6 +20,7 @@ from watchdog.core.state import Incident, IncidentPhase, Refusal
 from watchdog.core.timeline import HOUR
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.verbs import Verb
 
 REFUSALS_QUIET_USEC = 4 * HOUR
 """A story of refused requests is over when none came for so long."""

@@ -23,7 +23,7 @@ from watchdog.core.decisions import (
     OriginKind,
     Severity,
 )
-from watchdog.core.events import ActionRequested, Verb
+from watchdog.core.events import ActionRequested
 from watchdog.core.hold import HoldMove
 from watchdog.core.identity import PageId, request_id
 from watchdog.core.incident import Matter
@@ -36,6 +36,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.state import Hold, Incident, IncidentPhase, Phase
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.verbs import Verb
 
 _HUMAN = frozenset({OriginKind.HUMAN})
 _HUMAN_OR_TRUSTED = frozenset({OriginKind.HUMAN, OriginKind.AUTOMATION})

@@ -214,6 +214,8 @@ def _follow(turn: Turn, name: GatewayName, life: Life, record: ExitRecord, *, fo
     gateway, policy = turn.gateway(name), turn.policy_of(name)
     found = spiral.findings(gateway.chain, policy.spiral)
     conclusion = _conclude(turn, gateway, policy, life, record, found)
+    if _runs_on(record) and conclusion.course is Course.SLOW:
+        conclusion = replace(conclusion, course=Course.AGAIN)  # there is no start to slow down
     match conclusion.course:
         case Course.NOTHING:
             turn.decide(StartWithheld(gateway=name, rule=conclusion.rule, because=conclusion.because))
@@ -342,7 +344,7 @@ def _tell(
     stopped = conclusion.course is Course.HOLD or newly_slow
     if not found and not stopped:
         return
-    title, did, command = _words(turn, name, conclusion)
+    title, did, command = _words_in_place(name, conclusion) if _runs_on(record) else _words(turn, name, conclusion)
     said = tuple(each.because for each in found)
     reasons = tuple(dict.fromkeys((conclusion.because, *said) if stopped else said))
     incident.report(
@@ -361,6 +363,18 @@ def _tell(
             tell_anyway=stopped,
         ),
     )
+
+
+def _runs_on(record: ExitRecord) -> bool:
+    """Say whether the gateway restarted itself in place: what a start would bring runs already."""
+    return record.replaced and record.by is Sender.SELF
+
+
+def _words_in_place(name: GatewayName, conclusion: Conclusion) -> tuple[str, str, str]:
+    if conclusion.course is Course.HOLD:
+        did = "left it running; no start after its next ending until a human releases it"
+        return "HELD, but RUNNING - it restarts itself", did, f'gatedog release {name} -m "why"'
+    return "RESTARTS ITSELF AGAIN AND AGAIN", "left it running", f'gatedog hold {name} -m "why"'
 
 
 def _words(turn: Turn, name: GatewayName, conclusion: Conclusion) -> tuple[str, str, str]:

@@ -22,6 +22,7 @@ class RuleId(Enum):
     LIFE_ADOPTED = "lifecycle.adopted"
     LIFE_FOREIGN = "lifecycle.foreign-start"
     LIFE_BEGAN = "lifecycle.began"
+    RESTARTED_IN_PLACE = "lifecycle.restarted-in-place"
     STOP_TIMEOUT = "lifecycle.stop-timeout"
     STOPPED_ON_REQUEST = "lifecycle.stopped-on-request"
     HOST_GOING_DOWN = "lifecycle.host-going-down"

@@ -11,7 +11,6 @@ from enum import Enum
 
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
-from watchdog.core.events import Verb
 from watchdog.core.healthstate import HealthState
 from watchdog.core.identity import (
     ActionId,
@@ -29,6 +28,7 @@ from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.verbs import Verb
 
 
 class Phase(Enum):
@@ -84,6 +84,8 @@ class Life:
     ready_usec: Usec | None = None
     stop_request: RequestId | None = None
     """The granted request this life's ending will answer."""
+    mark: str = ""
+    """What tells it from the life before it in the same process (core/selfrestart.py); empty for every other life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,11 +20,13 @@ from watchdog.core.events import (
     MainProcessExited,
     MainProcessStarted,
 )
+from watchdog.core.selfrestart import SelfRestartSeen
 
 WAITING_MAX = 1_024
 _FIRST = (
     MainProcessExited,
     MainProcessStarted,
+    SelfRestartSeen,
     GatewayObserved,
     GatewayReady,
     # What makes an ending an asked one must not be overtaken by that ending.

@@ -34,7 +34,6 @@ from watchdog.core.events import (
     PolicyLoaded,
     Starter,
     SupervisorStarted,
-    Verb,
 )
 from watchdog.core.identity import FOREIGN_LIFE, ActionId, GatewayName, LifeId, ProcessRef
 from watchdog.core.peer import Ancestor, Peer
@@ -43,6 +42,7 @@ from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE
 from watchdog.core.timer import TimerId, TimerKind
+from watchdog.core.verbs import Verb
 from watchdog.replay.recording import Moment, Recording, read_recording
 from watchdog.replay.soundings import Soundings, probes_of
 from watchdog.replay.world import World

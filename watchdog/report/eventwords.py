@@ -41,6 +41,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeCause, ProbeObserved
+from watchdog.core.selfrestart import MEANS_TEXT, SelfRestartSeen
 from watchdog.core.timeline import duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.report.escape import TEXT_MAX, agent_says, visible
@@ -64,7 +65,7 @@ AboutGatedog = (
 )
 AboutOwner = ForeignJobSeen | OwnershipObserved | BreakGlassUsed
 AboutHealth = ProbeObserved | LogClassSeen | MeasuresObserved | CodeObserved
-AboutGateway = EnforcementObserved | GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited
+AboutLife = GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited | SelfRestartSeen
 
 
 def event_text(event: Event) -> str:
@@ -89,10 +90,13 @@ def event_text(event: Event) -> str:
             said = f"{visible(event.by, 60)} took {event.incident} by {event.channel} (page {event.page})"
         case TimerFired():
             said = f"alarm: {timer_text(event.timer)}"
+        case EnforcementObserved():
+            binds = "bind" if event.enforcing else "do not bind"
+            said = f"{event.gateway}: the origin rules {binds}{_tail(event.reason)}"
         case (
-            EnforcementObserved() | GatewayObserved() | MainProcessStarted() | GatewayReady() | MainProcessExited()
+            GatewayObserved() | MainProcessStarted() | GatewayReady() | MainProcessExited() | SelfRestartSeen()
         ) as found:
-            said = _about_gateway(found)
+            said = _about_life(found)
         case (ForeignJobSeen() | OwnershipObserved() | BreakGlassUsed()) as found:
             said = _about_owner(found)
         case (ProbeObserved() | LogClassSeen() | MeasuresObserved() | CodeObserved()) as found:
@@ -136,11 +140,9 @@ def timer_text(timer: TimerId) -> str:
     return f"{timer.subject}: {what}" if timer.subject else what
 
 
-def _about_gateway(event: AboutGateway) -> str:
+def _about_life(event: AboutLife) -> str:
     name = event.gateway
     match event:
-        case EnforcementObserved():
-            return f"{name}: the origin rules {'bind' if event.enforcing else 'do not bind'}{_tail(event.reason)}"
         case GatewayObserved() if event.process is None:
             return f"{name} was looked at: nothing of it runs"
         case GatewayObserved():
@@ -154,6 +156,9 @@ def _about_gateway(event: AboutGateway) -> str:
         case MainProcessExited():
             says = f"; {agent_says(event.exit.last_line)}" if event.exit.last_line else ""
             return f"{name} ended: {ending_text(event.exit)}{says}"
+        case SelfRestartSeen():
+            pid = (event.successor or event.process).pid
+            return f"{name} restarted itself and runs as pid {pid}: {MEANS_TEXT[event.means]}{_tail(event.evidence)}"
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -10,6 +10,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 READ_BYTES = 256 * 1024
 LINE_BYTES = 1024
@@ -22,6 +23,16 @@ class Piece:
 
     lines: tuple[str, ...] = ()
     skipped: int = 0
+    is_cut: bool = False
+    """Whether lines were left out that nobody has counted."""
+
+
+class Tail(Protocol):
+    """A log that is read again and again: a file's, or a unit's journal."""
+
+    def read(self) -> Piece | None:
+        """Return what is new; None when there is no log to be read."""
+        ...
 
 
 class LogTail:

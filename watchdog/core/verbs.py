@@ -1,0 +1,29 @@
+"""What may be asked of gatedog over its socket.
+
+Reading is not asking: it needs no verb and no judgement. Invariant: the values travel in the Varlink interface and
+lie in journals, so one that was released is never renamed. Deliberately not here: who may ask for which
+(core/requests.py).
+"""
+
+from enum import Enum
+
+
+class Verb(Enum):
+    """The verbs, by the word that travels."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    HOLD = "hold"
+    RELEASE = "release"
+    RESET_BUDGET = "reset-budget"
+    ASK_RESTART = "ask-restart"
+    ACKNOWLEDGE = "ack"
+    UNACKNOWLEDGE = "unack"
+    CLOSE_INCIDENT = "incident-close"
+    TEST_PAGE = "page-test"
+    MAINTENANCE = "maintenance"
+    MAINTENANCE_END = "maintenance-end"
+    SILENCE = "silence"
+    SILENCE_END = "silence-end"
+    RETRY_PAGE = "page-retry"
