@@ -11,9 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from watchdog import __version__
-from watchdog.cli import daemon as daemon_commands
 from watchdog.cli import output
-from watchdog.cli.daemon import name_for
+from watchdog.cli.daemon import daemon_words, name_for
 from watchdog.cli.durationtype import duration
 from watchdog.cli.main import gatedog
 from watchdog.cli.paths import Surroundings, claim_folder
@@ -21,6 +20,8 @@ from watchdog.cli.trouble import Trouble
 from watchdog.core.events import Stamp, Stamped, SupervisorStopping
 from watchdog.core.identity import BootId, Seq
 from watchdog.core.timeline import Usec
+from watchdog.daemon.invocation import options_of, rules_for
+from watchdog.daemon.options import CannotRun
 from watchdog.journal.store import Journal
 
 POLICY = """
@@ -154,8 +155,7 @@ def test_program_gives_the_name(program: str, name: str) -> None:
 def test_rules_of_a_bundle_hold_for_a_command_line(bundle: Path) -> None:
     """`run --config` takes the gateway's rules from the bundle and the command from the command line."""
     (bundle / "policy.toml").write_text(POLICY + '[gateway.agent.stop]\ntimeout = "7s"\n')
-    user = Surroundings(environ={}, uid=os.geteuid())
-    policy, _, _ = daemon_commands._rules_for(user, "agent", bundle, ("/bin/other",))
+    policy, _, _ = rules_for("agent", bundle, ("/bin/other",))
 
     assert policy.gateways[0].stop.timeout_usec == 7_000_000
     assert policy.gateways[0].command is not None
@@ -164,9 +164,50 @@ def test_rules_of_a_bundle_hold_for_a_command_line(bundle: Path) -> None:
 
 def test_bundle_without_rules_for_the_name_is_refused(bundle: Path) -> None:
     """Rules that were named but do not cover the gateway are an error, not the defaults."""
-    user = Surroundings(environ={}, uid=os.geteuid())
-    with pytest.raises(Trouble, match=r"no \[gateway.other\]"):
-        daemon_commands._rules_for(user, "other", bundle, ("/bin/other",))
+    with pytest.raises(CannotRun, match=r"no \[gateway.other\](.|\n)*next: gatedog policy check"):
+        rules_for("other", bundle, ("/bin/other",))
+
+
+def test_words_arrive_at_the_daemon_as_they_were_typed(bundle: Path) -> None:
+    """A value or a command may look like an option, or hold spaces; what was not typed is left out."""
+    folders = {"--state": Path("state of mine"), "--runtime": Path("--")}
+    command = ("/bin/other", "--state", "--", "a b")
+
+    watched = options_of(daemon_words("run", {"--name": "agent", "--config": bundle, **folders}, command))
+    ruled = watched.policy.gateways[0].command
+    assert ruled is not None
+    assert ruled.argv == command
+    assert (watched.state_folder, watched.runtime_folder) == (Path("state of mine"), Path("--"))
+    assert (watched.bundle, watched.foreground_command) == (None, True)
+
+    ruling = options_of(daemon_words("daemon", {"--config": bundle, **folders}))
+    assert [gateway.name for gateway in ruling.policy.gateways] == ["agent"]
+    assert (ruling.bundle, ruling.foreground_command) == (bundle, False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((), ("daemon",), ("status", "--state", "s", "--runtime", "r"), ("daemon", "--state", "s", "--runtime")),
+        *(("daemon", "--state", "s", "--runtime", "r", "x"), ("run", "--state", "s", "--runtime", "r", "--", "x")),
+        *(("run", "--name", "n", "--state", "s", "--runtime", "r"),),
+    ],
+)
+def test_words_of_a_person_are_sent_to_the_command_line(words: tuple[str, ...]) -> None:
+    """Who starts the daemon's module by hand is told what to type."""
+    with pytest.raises(CannotRun, match=r"only for gatedog itself\n  next: gatedog daemon --help"):
+        options_of(words)
+
+
+def test_bad_rules_are_told_with_what_to_type(bundle: Path) -> None:
+    """All problems of a bundle, and of a command line, come with the next command."""
+    (bundle / "policy.toml").write_text(POLICY + "porrt = 3\nport = -1\n")
+    folders = {"--state": Path("s"), "--runtime": Path("r")}
+
+    with pytest.raises(CannotRun, match=rf"(?s)^2 problems.*policy.toml:4.*policy.toml:5.*policy check {bundle}$"):
+        options_of(daemon_words("daemon", {"--config": bundle, **folders}))
+    with pytest.raises(CannotRun, match=r"(?s)command line: .*next: gatedog run --help$"):
+        options_of(daemon_words("run", {"--name": "No Name", **folders}, ("x",)))
 
 
 def test_run_needs_a_command() -> None:

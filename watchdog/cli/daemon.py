@@ -1,24 +1,21 @@
 """`gatedog daemon` and `gatedog run`: the foreground processes that supervise.
 
-Invariant: nothing is started before the policy has been read whole and found possible; a command on the command line is
-ruled by the same values and checks as one in a file.
+They parse what a person typed and then become `python -m watchdog.daemon`: the same process, with its pid, its parent,
+its descriptors and its environment, and without the command line in its memory for a year. Deliberately not here: the
+policy. The daemon reads it, once, and says what is wrong with it.
 """
 
+import os
 import re
-from dataclasses import replace
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Never
 
 import click
 
 from watchdog.cli.paths import Surroundings, claim_folder
-from watchdog.cli.policy import load_or_explain
 from watchdog.cli.trouble import Trouble
-from watchdog.core.policy import GatewayPolicy, Policy
-from watchdog.journal.codec import canonical, encode
-from watchdog.policyfile.defaults import find_bundle, policy_for_command
-from watchdog.policyfile.load import PAGER_FILE, POLICY_FILE, digest_of, is_written
-from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, load_pager
-from watchdog.policyfile.problems import PolicyProblems
 
 NAME_MAX = 32
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -29,27 +26,13 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--state", type=_FOLDER, help="Where the journal and the evidence are kept.")
 @click.option("--runtime", type=_FOLDER, help="Where the socket and status.json are.")
 @click.pass_obj
-def daemon(surroundings: Surroundings, config: Path | None, state: Path | None, runtime: Path | None) -> int:
+def daemon(surroundings: Surroundings, config: Path | None, state: Path | None, runtime: Path | None) -> None:
     """Supervise the gateways that policy.toml names. SIGHUP reads it again; SIGTERM leaves the gateways running."""
-    from watchdog.daemon.options import DaemonOptions  # noqa: PLC0415 - the daemon's imports are for the daemon
-    from watchdog.daemon.wiring import run as run_daemon  # noqa: PLC0415 - likewise
-
-    bundle = find_bundle(config, surroundings.environ, surroundings.uid)
-    loaded = load_or_explain(bundle)
     runtime_folder = runtime or surroundings.runtime_folder()
     if runtime is None:
         claim_folder(runtime_folder, surroundings.uid)
-    return run_daemon(
-        DaemonOptions(
-            policy=loaded.policy,
-            digest=loaded.digest,
-            source=loaded.source,
-            pager=loaded.pager,
-            state_folder=state or surroundings.state_folder(),
-            runtime_folder=runtime_folder,
-            bundle=bundle,
-        )
-    )
+    named = {"--config": config, "--state": state or surroundings.state_folder(), "--runtime": runtime_folder}
+    become(daemon_words("daemon", named))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -57,29 +40,14 @@ def daemon(surroundings: Surroundings, config: Path | None, state: Path | None, 
 @click.option("--config", type=_FOLDER, help="A bundle: its [gateway.NAME] rules and its pager.toml.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="-- COMMAND...")
 @click.pass_obj
-def run(surroundings: Surroundings, name: str | None, config: Path | None, words: tuple[str, ...]) -> int:
+def run(surroundings: Surroundings, name: str | None, config: Path | None, words: tuple[str, ...]) -> None:
     """Supervise one command, in the foreground. Ask it with: gatedog status."""
-    from watchdog.daemon.options import DaemonOptions  # noqa: PLC0415 - the daemon's imports are for the daemon
-    from watchdog.daemon.wiring import run as run_daemon  # noqa: PLC0415 - likewise
-
     chosen = name or name_for(words[0])
-    try:
-        policy, pager, source = _rules_for(surroundings, chosen, config, words)
-    except PolicyProblems as refused:
-        raise Trouble(str(refused), code="policy", next_=("gatedog run --help",)) from None
     runtime_folder = surroundings.runtime_folder(chosen)
     claim_folder(runtime_folder, surroundings.uid)
-    return run_daemon(
-        DaemonOptions(
-            policy=policy,
-            digest=digest_of(canonical(encode(policy)).encode()),
-            source=source,
-            pager=pager,
-            state_folder=surroundings.state_folder(chosen),
-            runtime_folder=runtime_folder,
-            foreground_command=True,
-        )
-    )
+    state_folder = surroundings.state_folder(chosen)
+    named = {"--name": chosen, "--config": config, "--state": state_folder, "--runtime": runtime_folder}
+    become(daemon_words("run", named, words))
 
 
 def name_for(program: str) -> str:
@@ -88,20 +56,20 @@ def name_for(program: str) -> str:
     return name if name[:1].isalpha() else f"gateway-{name}".rstrip("-")
 
 
-def _rules_for(
-    surroundings: Surroundings, name: str, config: Path | None, words: tuple[str, ...]
-) -> tuple[Policy, PagerSettings, str]:
-    if config is not None and is_written(config / POLICY_FILE):
-        loaded = load_or_explain(config)
-        ruled = next((gateway for gateway in loaded.policy.gateways if gateway.name == name), None)
-        if ruled is None or ruled.command is None:
-            message = f"{loaded.source} has no [gateway.{name}] with a command, so it has no rules for this one"
-            raise Trouble(
-                message, code="policy", next_=(f"gatedog policy check {config}", "gatedog run --name NAME ...")
-            )
-        with_command: GatewayPolicy = replace(ruled, command=replace(ruled.command, argv=words))
-        return replace(loaded.policy, gateways=(with_command,)), loaded.pager, loaded.source
-    file = find_bundle(config, surroundings.environ, surroundings.uid) / PAGER_FILE
-    pager = load_pager(file) if is_written(file) else NO_FILE
-    policy = policy_for_command(name, words, escalation=pager.escalation)
-    return policy, pager, "command line"
+def daemon_words(verb: str, named: Mapping[str, Path | str | None], command: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the words that `watchdog.daemon.invocation` reads: what is None is left out."""
+    pairs = (word for name, value in named.items() if value is not None for word in (name, str(value)))
+    return (verb, *pairs, *(("--", *command) if command else ()))
+
+
+def become(words: Sequence[str]) -> Never:
+    """Become the daemon. Raises Trouble when this Python cannot be started again."""
+    # Without one of them Python would look for modules in the folder that the person happens to stand in.
+    path_option = "-I" if sys.flags.isolated else "-P"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execv(sys.executable, [sys.executable, path_option, "-m", "watchdog.daemon", *words])  # noqa: S606 - itself
+    except OSError as error:
+        why = f"cannot start {sys.executable}: {error.strerror}"
+        raise Trouble(why, next_=(f"ls -l {sys.executable}",)) from None

@@ -6,11 +6,11 @@ everybody else the socket's place is the one the client looks in (control/places
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.cli.trouble import Trouble
 from watchdog.control.places import find_socket, socket_path
+from watchdog.core.values import dataclass
 
 SYSTEM_STATE = Path("/var/lib/gatedog")
 SYSTEM_RUNTIME = "/run"

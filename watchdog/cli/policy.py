@@ -40,10 +40,7 @@ def load_or_explain(bundle: Path) -> LoadedPolicy:
     try:
         return load_policy(bundle)
     except PolicyProblems as refused:
-        count = len(refused.problems)
-        problems = "\n".join(f"  {problem}" for problem in refused.problems)
-        message = f"{count} problem{'s' if count != 1 else ''} in the policy\n{problems}"
-        raise Trouble(message, code="policy", next_=(f"gatedog policy check {bundle}",)) from None
+        raise Trouble(refused.summary(), code="policy", next_=(f"gatedog policy check {bundle}",)) from None
 
 
 def _summary(loaded: LoadedPolicy) -> str:

@@ -14,8 +14,8 @@ import os
 import socket
 import struct
 from array import array
-from dataclasses import dataclass
 
+from watchdog.core.values import dataclass
 from watchdog.origin.gathering import WriterCredentials
 
 _SCM_CREDENTIALS = 2

@@ -5,9 +5,8 @@ among its own. Invariant: no clock is read here, time comes in with each call; a
 account with many subordinate uids gets one shared bucket for all that do not fit.
 """
 
-from dataclasses import dataclass
-
 from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.values import dataclass
 
 _TOKEN = SECOND
 """A token is counted in microseconds of waiting, times the rate, so that refilling stays integer arithmetic."""

@@ -6,7 +6,6 @@ the shell performs nothing before the event and all its decisions are committed 
 evidence comes before its page.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.endings import EndingClass
@@ -15,6 +14,7 @@ from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, Pa
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.values import dataclass
 
 
 class Charge(Enum):

@@ -4,10 +4,9 @@ Invariant: `detail`, `by` and `reference` are a stranger's text, made one line b
 them is a secret. Passing trouble of one attempt is no event; trouble that stays is one, once a page and channel.
 """
 
-from dataclasses import dataclass
-
 from watchdog.core.identity import IncidentId, PageId
 from watchdog.core.timeline import Usec
+from watchdog.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

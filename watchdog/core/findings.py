@@ -14,7 +14,6 @@ Invariant: pure; the same memory at the same moment gives the same findings, in 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from watchdog.core.decisions import Severity
 from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
@@ -25,6 +24,7 @@ from watchdog.core.probes import is_doubtful
 from watchdog.core.rules import RuleId
 from watchdog.core.signs import is_strong, stands
 from watchdog.core.timeline import HOUR, MINUTE, Usec, duration_text
+from watchdog.core.values import dataclass
 
 EYES_MIN = 2
 TOGETHER_USEC = 15 * MINUTE

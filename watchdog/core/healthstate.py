@@ -4,11 +4,11 @@ Invariant: bounded integers and short texts only, and nothing here changes when 
 what lets a year of five probes fit into the journal.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.observations import Measure, ProbeCause
 from watchdog.core.timeline import Usec
+from watchdog.core.values import dataclass
 
 
 class Health(Enum):

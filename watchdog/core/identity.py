@@ -5,8 +5,9 @@ replay names everything exactly as the first run did. A process is never a bare 
 seconds on a busy host, and a watchdog that signals a recycled pid ends a stranger.
 """
 
-from dataclasses import dataclass
 from typing import NewType
+
+from watchdog.core.values import dataclass
 
 Seq = NewType("Seq", int)
 GatewayName = NewType("GatewayName", str)

@@ -4,7 +4,7 @@ Invariant: what is given again is the newest word on its incident; an older one 
 after they have read what is. It keeps its id, so a channel that took it after all can tell.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from watchdog.core import outbox
 from watchdog.core.decisions import PageRetried
@@ -12,6 +12,7 @@ from watchdog.core.identity import PageId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.turn import Turn
+from watchdog.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ Invariant: a rival is named by something a person can go and look at (a unit, a 
 evidence in one line. Deliberately not here: what follows from one (core/ownership.py).
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+from watchdog.core.values import dataclass
 
 
 class JobKind(Enum):

@@ -22,7 +22,6 @@ next kill. Rejected: page on a rate per hour (AUC 0.978 against 0.994 for the ch
 Invariant: pure; judges only the chain it is given.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from watchdog.core.endings import EndingClass, Sender, classify
@@ -30,6 +29,7 @@ from watchdog.core.policy import SpiralPolicy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import ChainLink
 from watchdog.core.timeline import duration_text, median
+from watchdog.core.values import dataclass
 
 CHAIN_MAX = 64
 """Links kept: enough for any detector and for the incident page."""

@@ -6,9 +6,10 @@ docs/generated/ are drawn from these same tables.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
+
+from watchdog.core.values import dataclass
 
 StateT = TypeVar("StateT", bound=Enum)
 MoveT = TypeVar("MoveT", bound=Enum)

@@ -1,10 +1,20 @@
 """What a daemon is started with: values only, so that the command line and the tests build the same daemon."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from watchdog.core.policy import Policy
+from watchdog.core.values import dataclass
 from watchdog.policyfile.pagersettings import PagerSettings
+from watchdog.report.escape import visible
+
+
+class CannotRun(Exception):  # noqa: N818 - what the person reads, not a defect
+    """The daemon cannot begin; the text says what, why, and the next command."""
+
+    def __init__(self, message: str, *, next_: Sequence[str] = ()) -> None:
+        said = [visible(line) for line in message.splitlines()]
+        super().__init__("\n".join([*said, *(f"  next: {visible(command)}" for command in next_)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,13 @@ write at all.
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from watchdog.core.events import JournalDamageFound, JournalRenewed
 from watchdog.core.identity import Seq
 from watchdog.core.state import State
+from watchdog.core.values import dataclass
 from watchdog.journal import schema
 from watchdog.journal.files import WriterLock
 from watchdog.journal.founding import Cause, cause_of, finish_renewal, free_place, renew

@@ -7,10 +7,10 @@ keeper or the gateway say about it; so the two figures of the demo are one measu
 import os
 import select
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import BootId, ProcessRef
+from watchdog.core.values import dataclass
 from watchdog.gateway.process import open_pidfd
 from watchdog.origin.procfs import read_boot
 

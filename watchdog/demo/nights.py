@@ -12,11 +12,11 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from watchdog.control.client import Refused, Unreachable, call
+from watchdog.core.values import dataclass
 from watchdog.demo.lives import SERVICE, Lives
 from watchdog.demo.show import Beat, Show
 from watchdog.demo.sink import Inbox, Page

@@ -5,7 +5,9 @@ Invariant: a figure that was not measured is None, never a guess.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from watchdog.core.values import dataclass
 
 CYCLES_WITHOUT_MIN = 20
 CYCLES_WITH_MAX = 5

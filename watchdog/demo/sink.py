@@ -6,9 +6,11 @@ Invariant: it listens on loopback alone, believes nothing it is sent, and keeps 
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
+
+from watchdog.core.values import dataclass
 
 _BODY_BYTES_MAX = 64 * 1024
 _PAGES_MAX = 64

@@ -7,11 +7,11 @@ executed. Deliberately not here: the deed itself (it must work without this prog
 import json
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from watchdog.core.timeline import Usec
+from watchdog.core.values import dataclass
 from watchdog.gateway.output import one_line
 from watchdog.gateway.unitlook import DROP_IN
 

@@ -25,8 +25,9 @@ import time
 import types
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from watchdog.core.values import dataclass
 
 SYSTEMD = "org.freedesktop.systemd1"
 PATIENCE = "100ms"

@@ -6,10 +6,10 @@ here: limits on memory or cpu; they belong to the host's administrator.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import GatewayName, LifeId
+from watchdog.core.values import dataclass
 from watchdog.gateway.process import read_kernel_file
 
 _REMOVABLE_MAX = 256

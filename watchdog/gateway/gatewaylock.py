@@ -12,10 +12,10 @@ import os
 import pwd
 import stat
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.policy import GatewayPolicy
+from watchdog.core.values import dataclass
 
 _HOLDER_BYTES_MAX = 4096
 _HOST_FOLDER = Path("/run/gatedog")

@@ -20,10 +20,10 @@ import pwd
 import stat
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.policy import CommandPolicy
+from watchdog.core.values import dataclass
 
 _SHELL = "/bin/sh"
 _SCRIPT = 'read -r GATEDOG_LIFE && export GATEDOG_LIFE && exec "$@" </dev/null'

@@ -15,12 +15,12 @@ import os
 import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.origin.procfs import one_line
 
 FOLDER = Path("/run/gatedog-observe")

@@ -14,10 +14,11 @@ import itertools
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.policy import CommandPolicy, GatewayPolicy
+from watchdog.core.values import dataclass
 from watchdog.gateway.cgroup import GatewayCgroup, LifeCgroup, gateway_cgroup
 from watchdog.gateway.launch import Gate, LaunchRefused, plan_launch, spawn
 from watchdog.gateway.observe import Observer, StartUnit

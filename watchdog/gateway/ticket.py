@@ -9,10 +9,10 @@ Invariant: a ticket is whole or not there; no ticket outlives the start it was w
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import LifeId
+from watchdog.core.values import dataclass
 
 TICKETS = Path("/run/gatedog/tickets")
 _DIGITS_MAX = 24

@@ -16,8 +16,9 @@ evidence against accidents and quiet edits; without a copy of its head elsewhere
 import hashlib
 import json
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from watchdog.core.values import dataclass
 
 PACK_ABOVE: Final = 400
 """Texts shorter than this, in characters, stay readable: packing them gains nothing."""

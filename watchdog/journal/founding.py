@@ -14,7 +14,6 @@ Invariant: the old journal's files are renamed, never written. Deliberately not 
 """
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +93,8 @@ def renew(folder: Path, state: State, last_seq: Seq, cause: Cause, *, journal_id
     fresh = _fresh(folder)
     try:
         if fresh.exists():
+            import shutil  # noqa: PLC0415 - brings bz2 and lzma, for a folder that is hardly ever there (docs/adr/0018)
+
             shutil.rmtree(fresh)
         because = codec.canonical(codec.event_to_json(cause))
         with FoundingJournal.create(

@@ -9,7 +9,6 @@ reader never holds back the writer's log. Deliberately not here: judging a broke
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,6 +17,7 @@ from watchdog.core.events import Stamp, Stamped
 from watchdog.core.identity import BootId, IncidentId, Seq
 from watchdog.core.state import State
 from watchdog.core.timeline import Usec
+from watchdog.core.values import dataclass
 from watchdog.journal import chain, codec, schema
 from watchdog.journal.chain import Row, Segment
 from watchdog.journal.entry import SYNCHRONISED

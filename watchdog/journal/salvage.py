@@ -11,7 +11,7 @@ journal that goes on from here (founding.py), and when to do so (daemon/recovery
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from watchdog.core.engine import step
 from watchdog.core.events import JournalDamageFound, JournalRenewed
 from watchdog.core.identity import GatewayName, Seq
 from watchdog.core.state import EMPTY, State
+from watchdog.core.values import dataclass
 from watchdog.journal import chain, schema
 from watchdog.journal.chain import Row, Segment
 from watchdog.journal.errors import JournalDamaged, JournalMissing, JournalNewer

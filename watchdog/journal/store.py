@@ -13,7 +13,6 @@ even when its event was lost, because it may already name a life in the world.
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,6 +21,7 @@ from watchdog.core.events import JournalGapFound, Stamped
 from watchdog.core.identity import Seq
 from watchdog.core.state import State
 from watchdog.core.timeline import DAY, MINUTE, Usec
+from watchdog.core.values import dataclass
 from watchdog.journal import chain, codec, retention, schema
 from watchdog.journal.chain import Row, Segment
 from watchdog.journal.entry import PAGES_MAX, PageIndex, columns_of, row_of

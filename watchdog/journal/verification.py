@@ -5,11 +5,12 @@ that stands beside it), so one flipped bit is one problem and not a thousand. De
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
 from watchdog.core.identity import Seq
+from watchdog.core.values import dataclass
 from watchdog.journal import chain
 from watchdog.journal.chain import Row, Segment
 from watchdog.journal.errors import JournalDamaged, JournalNewer

@@ -8,8 +8,8 @@ Invariant: nothing is executed, and of a file only a `#!` line is read.
 """
 
 import re
-from dataclasses import dataclass
 
+from watchdog.core.values import dataclass
 from watchdog.origin.host import Host
 
 SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

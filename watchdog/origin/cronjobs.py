@@ -5,8 +5,8 @@ Of at, only the owner is told: its spool file is a shell script with the whole e
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from watchdog.core.values import dataclass
 from watchdog.origin.host import Host, words
 
 SYSTEM_TABLES = ("/etc/crontab",)

@@ -7,8 +7,9 @@ reads are bounded, never follow a link the caller did not resolve, and never blo
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from watchdog.core.values import dataclass
 
 FILE_BYTES_MAX = 1024 * 1024
 LINKS_MAX = 40

@@ -9,8 +9,8 @@ beyond what systemd itself writes to /run.
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from watchdog.core.values import dataclass
 from watchdog.origin.host import Host, words
 
 SYSTEM_FOLDERS = (

@@ -10,9 +10,9 @@ outlive gatedog comes back to it through `Told.reference`, from the journal. Ret
 pager/route.py; when to keep up is pager/upkeep.py.
 """
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from watchdog.core.values import dataclass
 from watchdog.pager.message import Message
 
 

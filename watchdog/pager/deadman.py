@@ -13,13 +13,13 @@ stopped is silent, too, and whoever stopped it can pause the switch.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from watchdog.core.rules import RuleId
 from watchdog.core.state import IncidentPhase, State
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.clock import wall_clock
 from watchdog.pager.escape import one_line
 from watchdog.policyfile.pagersettings_deadman import SwitchSettings

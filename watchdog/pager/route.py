@@ -16,7 +16,6 @@ not yet taken it out of the outbox; nothing here is durable, because the outbox 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
@@ -25,6 +24,7 @@ from watchdog.core.deliveries import PageDelivered, PageFailed, PageStuck
 from watchdog.core.events import Event
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, duration_text
+from watchdog.core.values import dataclass
 from watchdog.pager.attempt import Attempts
 from watchdog.pager.channel import Channel, ConfigurationFault, Receipt, TryLater
 from watchdog.pager.escape import one_line

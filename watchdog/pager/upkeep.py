@@ -13,10 +13,10 @@ again for ever, and slower. A round that fails is no event: the pages themselves
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.attempt import Attempts
 from watchdog.pager.channel import (
     Acknowledged,

@@ -5,10 +5,11 @@ file of its own. Deliberately not here: when a switch is told what (pager/deadma
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, duration_text
+from watchdog.core.values import dataclass
 from watchdog.policyfile.addresses import has_credentials, is_web_address
 from watchdog.policyfile.pagersettings_kinds import NTFY_URL, TIMEOUT_USEC, Web
 from watchdog.policyfile.relations import NAME

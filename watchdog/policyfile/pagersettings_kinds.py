@@ -5,10 +5,11 @@ neither the journal nor a repr can leak one. Deliberately not here: reading the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
+from watchdog.core.values import dataclass
 
 TIMEOUT_USEC = 10 * SECOND
 """One attempt at a delivery, unless the file says otherwise."""

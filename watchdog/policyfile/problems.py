@@ -4,7 +4,9 @@ Invariant: reading collects every problem before it gives up; a person who fixes
 one on the next try, at night, with the gateway down.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from watchdog.core.values import dataclass
 
 PROBLEMS_MAX = 100
 """Problems told of one file. They go into the journal and into a page; a thousand of them say: not this file."""
@@ -34,6 +36,11 @@ class PolicyProblems(Exception):  # noqa: N818  several faults of a file, not on
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+    def summary(self) -> str:
+        """Say how many there are, then each on a line of its own."""
+        told = (f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''} in the policy",)
+        return "\n".join((*told, *(f"  {problem}" for problem in self.problems)))
 
 
 @dataclass(slots=True, kw_only=True)

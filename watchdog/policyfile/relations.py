@@ -12,11 +12,11 @@ the policy does not).
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from watchdog.core.policy import GatewayPolicy, Readiness, Window
 from watchdog.core.timeline import duration_text
+from watchdog.core.values import dataclass
 from watchdog.policyfile.addresses import is_host_port, is_web_address
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")

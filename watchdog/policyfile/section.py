@@ -5,15 +5,14 @@ default and is never used, because the file is refused as a whole. A key nobody 
 misspelt `stable_atfer` that is silently ignored is a policy nobody wrote.
 """
 
-import difflib
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
 from watchdog.core.policy import Window
+from watchdog.core.values import dataclass
 from watchdog.policyfile.durations import parse_duration, parse_size, parse_window
 from watchdog.policyfile.lines import Lines
 from watchdog.policyfile.problems import Findings, KeyPath
@@ -236,6 +235,8 @@ class Section:
         for key in self._table:
             if key in self._asked:
                 continue
+            import difflib  # noqa: PLC0415 - for a typing error, and not for the year after it (docs/adr/0018)
+
             close = difflib.get_close_matches(key, self._asked, n=1)
             how = f"Did you mean `{close[0]}`?" if close else f"Remove it; known here: {', '.join(self._asked)}"
             self.problem(key, f"{self.named(_quoted_key(key))} is not known", how)

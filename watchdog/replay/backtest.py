@@ -9,7 +9,7 @@ speculative, each time measured from the recorded state, and no sum is made of i
 Invariant: reads only; never calls the speculative part anything else.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from watchdog.core.decisions import (
@@ -31,6 +31,7 @@ from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.policy import Policy
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerKind
+from watchdog.core.values import dataclass
 from watchdog.journal.reader import JournalReader
 from watchdog.replay.verification import beginning
 

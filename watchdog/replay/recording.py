@@ -6,9 +6,10 @@ whose times can be counted with, or a `RecordingError` that names the line.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from watchdog.core.values import dataclass
 
 SECOND_USEC = 1_000_000
 BYTES_MAX = 64 * 1024 * 1024

@@ -15,7 +15,7 @@ they began are passed over. What a recording cannot say is read in the plainest 
 How probes and metrics are read is in replay/soundings.py.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE
 from watchdog.core.timer import TimerId, TimerKind
+from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 from watchdog.replay.recording import Moment, Recording, read_recording
 from watchdog.replay.soundings import Soundings, probes_of

@@ -8,7 +8,6 @@ version are stepped over and counted, not compared.
 Invariant: reads only, and claims nothing about the chain of digests: that is `journal verify`.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.decisions import Decision
@@ -17,6 +16,7 @@ from watchdog.core.events import SupervisorStarted
 from watchdog.core.identity import Seq
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.state import EMPTY, State
+from watchdog.core.values import dataclass
 from watchdog.journal.reader import JournalReader
 
 DIFFERENCES_MAX = 100

@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.date import DateTrigger
-
 from watchdog.core.timeline import DAY
 from watchdog.core.timer import TimerId
+from watchdog.sensors.standins import standing_in
+
+with standing_in():
+    from apscheduler.jobstores.base import JobLookupError
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+    from apscheduler.triggers.date import DateTrigger
 
 DELAY_USEC_MAX = 3650 * DAY
 """Farther alarms are set to this: datetime ends in the year 9999, and `rearm` sets them right long before."""

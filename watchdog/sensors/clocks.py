@@ -8,13 +8,13 @@ import ctypes
 import errno
 import os
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from watchdog.core.events import ClockStepped
 from watchdog.core.identity import BootId
 from watchdog.core.timeline import MILLISECOND, SECOND, Usec
+from watchdog.core.values import dataclass
 from watchdog.origin.procfs import read_boot
 
 TIMESYNC_FOLDER = Path("/run/systemd/timesync")

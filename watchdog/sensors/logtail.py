@@ -8,9 +8,10 @@ if it is a plain file.
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from watchdog.core.values import dataclass
 
 READ_BYTES = 256 * 1024
 LINE_BYTES = 1024

@@ -12,11 +12,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.events import NetworkObserved
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 
 _RTF_UP = 0x0001
 _RTF_REJECT = 0x0200

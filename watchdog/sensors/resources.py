@@ -6,13 +6,13 @@ None and not 0. Deliberately not here: limits and trends.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from watchdog.core.identity import ProcessRef
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.origin.procfs import read_boot
 
 

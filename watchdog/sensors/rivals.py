@@ -13,11 +13,11 @@ says about the unit (gateway/), and what follows from a rival (core/).
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.rival import Rival, RivalKind
+from watchdog.core.values import dataclass
 from watchdog.origin.commandline import CommandLine, understand
 from watchdog.origin.cronjobs import read_jobs
 from watchdog.origin.enforcing.accounts import read_users

@@ -3,8 +3,9 @@
 Invariant: a plan is complete. Whatever --apply does is in it, so what the dry run prints is what happens.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from watchdog.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ import pwd
 import stat
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from watchdog.core.values import dataclass
 
 PATIENCE_S = 120.0
 

@@ -5,8 +5,8 @@ unread; nothing is asked of a name server, because that would need the network a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from watchdog.core.values import dataclass
 from watchdog.origin.host import Host, words
 
 ROOT_GROUPS = frozenset(

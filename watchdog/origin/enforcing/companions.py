@@ -6,8 +6,7 @@ A uid that something else uses cannot stand for the agent: what asks under it ma
 Invariant: a process that ends while it is looked at is nobody; any other trouble is told as unread.
 """
 
-from dataclasses import dataclass
-
+from watchdog.core.values import dataclass
 from watchdog.origin.cronjobs import read_jobs
 from watchdog.origin.enforcing.accounts import Account, read_users
 from watchdog.origin.enforcing.judgement import Check, Condition, checked

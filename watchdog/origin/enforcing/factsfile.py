@@ -9,12 +9,13 @@ import json
 import os
 import stat
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from watchdog.core.rival import Rival, RivalKind
 from watchdog.core.timeline import HOUR, duration_text
+from watchdog.core.values import dataclass
 from watchdog.origin import procfs
 from watchdog.origin.enforcing.judgement import Check, Condition, Facts
 

@@ -8,11 +8,11 @@ Invariant: pure. The one condition that the facts cannot hold is the audit mark,
 judges passes it in.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.peer import UNSET_ID
 from watchdog.core.rival import Rival
+from watchdog.core.values import dataclass
 from watchdog.origin.procfs import one_line
 
 FOUND_MAX = 8

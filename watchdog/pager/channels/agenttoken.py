@@ -11,7 +11,8 @@ import hmac
 import os
 import re
 import stat
-from dataclasses import dataclass
+
+from watchdog.core.values import dataclass
 
 FILE_BYTES_MAX = 1024 * 1024
 """An agent's configuration may hold its token among much else."""

@@ -11,12 +11,13 @@ import http
 import http.client
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 from watchdog import __version__
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.channel import ConfigurationFault, TryLater
 from watchdog.pager.channels.cutoff import cut_off
 from watchdog.pager.channels.trust import reason, tls_context

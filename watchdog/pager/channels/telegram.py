@@ -15,11 +15,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 
 from watchdog.core.decisions import PageUpdate, Severity
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.channel import Acknowledged, ConfigurationFault, Heard, Receipt, Standing, TryLater
 from watchdog.pager.channels.agenttoken import compare
 from watchdog.pager.channels.exchange import Answer, Ask, exchange, judge, request_to

@@ -12,9 +12,9 @@ result is a list of sentences. A sentence changes only if what it tells has chan
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from watchdog.core.healthpolicy import Assertion, AssertionKind
+from watchdog.core.values import dataclass
 from watchdog.policyfile.patterns import search
 from watchdog.sensors.probes.outcome import plain
 

@@ -8,9 +8,9 @@ Invariant: what cannot be read as HTTP is Failing, never an exception of another
 compression, keep-alive, credentials.
 """
 
-from dataclasses import dataclass
 from urllib.parse import SplitResult
 
+from watchdog.core.values import dataclass
 from watchdog.sensors.probes.inflow import Inflow, TooMuch
 from watchdog.sensors.probes.outcome import Failing, Progress, plain
 from watchdog.sensors.probes.wire import Wire, ended

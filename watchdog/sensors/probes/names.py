@@ -6,9 +6,9 @@ its answer has not come back it is not asked for again.
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 
 from watchdog.core.observations import ProbeCause
+from watchdog.core.values import dataclass
 from watchdog.sensors.aside import Aside, Busy
 from watchdog.sensors.probes.outcome import CannotAsk, Failing
 
