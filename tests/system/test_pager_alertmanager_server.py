@@ -1,144 +1,36 @@
 """The alertmanager channel against Debian's own Alertmanager: fire, forget nothing, silence, end."""
 
-import json
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from alertmanager import Alertmanager, until
 from page_samples import PAGES, message_of
+from stage import Stage, gateway_policy
 
-from watchdog.core.decisions import Severity
-from watchdog.pager.channel import Acknowledged, Silenced, Standing, Told
+from watchdog.core.decisions import PageUpdate, QueuePage, Severity
+from watchdog.core.policy import EscalationPolicy
+from watchdog.core.state import IncidentPhase
+from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.pager.channel import Acknowledged, Receipt, Silenced, Standing, Told
 from watchdog.pager.channels.alertmanager import AlertmanagerChannel
 from watchdog.pager.clock import wall_clock
+from watchdog.pager.courier import Courier
+from watchdog.pager.following import acknowledged_event, followed_of
 from watchdog.pager.message import Message
+from watchdog.pager.route import Timing
 from watchdog.policyfile.pagersettings_kinds import AlertmanagerSettings, Web
 
-PROGRAM = "prometheus-alertmanager"
-TEMPLATE = Path("/usr/share/prometheus/alertmanager/default.tmpl")
-WAIT_S = 30.0
-"""Bound of every wait; nothing here takes that long."""
+pytestmark = pytest.mark.system
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        shutil.which(PROGRAM) is None or not TEMPLATE.exists(), reason="needs Debian's prometheus-alertmanager"
-    ),
-]
-
-CONFIG = """
-route: {{ receiver: sink, group_by: [incident, severity], group_wait: 0s, group_interval: 1s, repeat_interval: 1h }}
-receivers: [{{ name: sink, webhook_configs: [{{ url: "{url}", send_resolved: true }}] }}]
-"""
+BOUND_S = 30.0
+TIERS = EscalationPolicy(tiers=(("alerts",), ("second",)), escalate_after_usec=5 * MINUTE)
 
 
-@dataclass(slots=True, kw_only=True)
-class Sink:
-    """What people would have been told: status, severity and incident, in order."""
-
-    told: list[tuple[str, str, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True)
-class Running:
-    """An Alertmanager that can be restarted on the same storage."""
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
-        command = [PROGRAM, f"--config.file={self.folder}/am.yml", f"--storage.path={self.folder}/kept"]
-        command += [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: self.ask("GET", "/-/ready")[0] == 200)
-
-    def stop(self) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(WAIT_S)
-
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, object]:
-        """Ask its API; status 0 while nobody listens."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
-        try:
-            given = None if body is None else json.dumps(body)
-            connection.request(method, path, body=given, headers={"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            raw = answer.read()
-        except OSError:
-            return 0, None
-        finally:
-            connection.close()
-        return answer.status, json.loads(raw) if raw[:1] in (b"[", b"{") else raw
-
-    def alerts(self) -> list[tuple[str, str]]:
-        """Return incident and severity of what is active."""
-        listed = self.ask("GET", "/api/v2/alerts")[1]
-        assert isinstance(listed, list)
-        return sorted((each["labels"]["incident"], each["labels"]["severity"]) for each in listed)
-
-    def channel(self) -> AlertmanagerChannel:
-        """Make a channel that uses it."""
-        web = Web(url=f"http://127.0.0.1:{self.port}")
-        return AlertmanagerChannel(AlertmanagerSettings(name="alerts", web=web))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for the condition, within the bound."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
-@pytest.fixture
-def sink() -> Iterator[tuple[Sink, str]]:
-    """An address that takes notifications."""
-    kept = Sink()
-
-    class Asked(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for alert in told["alerts"]:
-                kept.told.append((alert["status"], alert["labels"]["severity"], alert["labels"]["incident"]))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield kept, f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def alertmanager(tmp_path: Path, sink: tuple[Sink, str]) -> Iterator[Running]:
-    """An Alertmanager of our own on loopback, on a free port."""
-    (tmp_path / "am.yml").write_text(CONFIG.format(url=sink[1]))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = Running(folder=tmp_path, port=port)
-    running.start()
-    yield running
-    running.stop()
+def channel_to(alertmanager: Alertmanager) -> AlertmanagerChannel:
+    """Make a channel that uses it."""
+    return AlertmanagerChannel(AlertmanagerSettings(name="alerts", web=Web(url=alertmanager.url)))
 
 
 def now(name: str = "critical trigger") -> Message:
@@ -151,10 +43,9 @@ def standing(message: Message, over: int | None = None) -> Standing:
     return Standing(incident="INC-7", message=message, told=(Told(page="41.2"),), over_wall_usec=over)
 
 
-def test_an_incident_fires_once_survives_a_restart_and_ends(alertmanager: Running, sink: tuple[Sink, str]) -> None:
+def test_an_incident_fires_once_survives_a_restart_and_ends(alertmanager: Alertmanager) -> None:
     """People hear of it once, however often it is sent; a restart forgets it and the next round brings it back."""
-    told = sink[0].told
-    channel, page = alertmanager.channel(), now()
+    channel, page, told = channel_to(alertmanager), now(), alertmanager.told
 
     channel.deliver(page)
     until(lambda: told == [("firing", "critical", "INC-7")])
@@ -172,38 +63,110 @@ def test_an_incident_fires_once_survives_a_restart_and_ends(alertmanager: Runnin
     assert told == [("firing", "critical", "INC-7"), ("resolved", "critical", "INC-7")]
 
 
-def test_a_louder_page_takes_the_place_of_the_quieter(alertmanager: Running, sink: tuple[Sink, str]) -> None:
+def test_a_louder_page_takes_the_place_of_the_quieter(alertmanager: Alertmanager) -> None:
     """The warning ends in the same request in which the critical alert begins."""
-    channel, page = alertmanager.channel(), now()
+    channel, page = channel_to(alertmanager), now()
 
     channel.deliver(replace(page, severity=Severity.WARNING))
     until(lambda: alertmanager.alerts() == [("INC-7", "warning")])
     channel.deliver(page)
     until(lambda: alertmanager.alerts() == [("INC-7", "critical")])
-    until(lambda: len(sink[0].told) == 3)
+    until(lambda: len(alertmanager.told) == 3)
 
-    assert sorted(sink[0].told) == [
+    assert sorted(alertmanager.told) == [
         ("firing", "critical", "INC-7"),
         ("firing", "warning", "INC-7"),
         ("resolved", "warning", "INC-7"),
     ]
 
 
-def test_o07_a_silence_posted_by_the_agent_acknowledges_nothing(alertmanager: Running) -> None:
+def test_o07_a_silence_posted_by_the_agent_acknowledges_nothing(alertmanager: Alertmanager) -> None:
     """Whoever reaches an Alertmanager can silence it: it is shown with its author's word and counts for nothing."""
-    channel, page = alertmanager.channel(), now()
+    channel, page = channel_to(alertmanager), now()
     channel.deliver(page)
-    silence = {
-        "matchers": [{"name": "incident", "value": "INC-7", "isRegex": False}],
-        "startsAt": "2020-01-01T00:00:00Z",
-        "endsAt": "2099-01-01T00:00:00Z",
-        "createdBy": "openclaw",
-        "comment": "all is well",
-    }
-    assert alertmanager.ask("POST", "/api/v2/silences", silence)[0] == 200
+    alertmanager.silence("INC-7", "openclaw")
 
     heard: list[object] = []
     until(lambda: bool(heard.extend(channel.keep_up((standing(page),))) or heard))
 
     assert heard[0] == Silenced(channel="alerts", incident="INC-7", by="openclaw")
     assert not any(isinstance(each, Acknowledged) for each in heard)
+
+
+class Second:
+    """The channel of the second tier."""
+
+    name = "second"
+
+    def deliver(self, message: Message) -> Receipt:
+        """Take it."""
+        return Receipt(detail=message.title)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Let the loop run until the condition holds."""
+    async with asyncio.timeout(BOUND_S):
+        while not condition():  # noqa: ASYNC110 - the conditions look at a server
+            await asyncio.sleep(0.02)
+
+
+def test_o07_what_the_agent_does_to_an_alert_delays_the_second_tier_by_nothing(alertmanager: Alertmanager) -> None:
+    """It silences the alert and ends it; the next round brings it back, and nobody has taken it: 0 s of delay."""
+    stage = held(Stage())
+    heard: list[Acknowledged] = []
+
+    def hear(acknowledged: Acknowledged) -> None:
+        heard.append(acknowledged)
+        stage.feed(acknowledged_event(acknowledged))
+
+    async def story() -> None:
+        courier = Courier(
+            {"alerts": channel_to(alertmanager), "second": Second()},
+            stage.feed,
+            journal_id="j1",
+            host="web1",
+            hear=hear,
+            timing=Timing(  # rounds without rest: what takes minutes elsewhere is seen at once
+                sleep=lambda _: asyncio.sleep(0.02),
+                wall_clock=wall_clock,
+                uniform=max,
+                attempt_usec=int(BOUND_S) * SECOND,
+            ),
+        )
+        courier.offer(stage.state.outbox)
+        await eventually(lambda: not stage.state.outbox)
+        courier.follow(followed_of(stage.state))
+        alertmanager.silence("INC-1", "openclaw")
+        await eventually(lambda: courier.silences() != ())
+        alertmanager.resolve()
+        await eventually(lambda: alertmanager.alerts() == [("INC-1", "critical")])
+        await courier.close()
+
+    asyncio.run(story())
+    (opened_usec,) = (at for at, each in queued(stage) if each.update is PageUpdate.OPENED)
+    stage.wait(5 * MINUTE - 1)
+    before = [each for _, each in queued(stage) if each.channels == ("second",)]
+    stage.wait(1)
+
+    assert heard == []
+    assert stage.incident().phase is IncidentPhase.OPEN
+    assert before == []
+    assert [at for at, each in queued(stage) if each.channels == ("second",)] == [opened_usec + 5 * MINUTE]
+
+
+def held(stage: Stage) -> Stage:
+    """Let a gateway die three times, which holds it and tells the first tier."""
+    stage.answers_starts = True
+    stage.gatedog_starts()
+    stage.policy_loads(gateway_policy(), escalation=TIERS)
+    stage.looks()
+    stage.gets_ready()
+    for _ in range(3):
+        stage.wait(31 * SECOND)
+        stage.ends(code=1)
+    return stage
+
+
+def queued(stage: Stage) -> list[tuple[int, QueuePage]]:
+    """Return every page queued so far, and when."""
+    return [(at, each) for at, _, stepped in stage.steps for each in stepped.decisions if isinstance(each, QueuePage)]

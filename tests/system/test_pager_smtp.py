@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from watchdog.core.decisions import PageUpdate, Severity
+from watchdog.core.timeline import SECOND
 from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.channels.smtp import SmtpChannel
 from watchdog.pager.message import Message
@@ -31,12 +32,14 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.data_answer = "250 queued as 1"
+        self.hangs_at = self.hangs_up_at = ""
         self.recipient_answers: dict[str, str] = {}
         self.logins: list[LoginPassword] = []
 
     async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        await self._meet_trouble(server, "RCPT")
         answer = self.recipient_answers.get(address, "250 OK")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -47,7 +50,16 @@ class Inbox:
         parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
         if self.data_answer.startswith("250"):
             self.mails.append(parsed)
+        await self._meet_trouble(server, "DATA")
         return self.data_answer
+
+    async def _meet_trouble(self, server: SMTP, step: str) -> None:
+        """Stop answering at a step, or hang up."""
+        if step == self.hangs_at:
+            await asyncio.Event().wait()
+        if step == self.hangs_up_at:
+            assert server.transport is not None
+            server.transport.close()
 
     def login(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object) -> AuthResult:
         assert isinstance(given, LoginPassword)
@@ -172,6 +184,30 @@ def test_four_is_passing_and_five_is_for_good(
     with pytest.raises(error, match=f"127.0.0.1 said {answer[:6]}") as caught:
         deliver(settings(server))
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_a_server_that_stops_answering_ends_in_the_time_limit(server: Controller, inbox: Inbox, step: str) -> None:
+    """Whatever it was asked last: passing trouble, and the thread is free again."""
+    inbox.hangs_at = step
+
+    with pytest.raises(TryLater, match=r"127\.0\.0\.1: "):
+        deliver(replace(settings(server), timeout_usec=SECOND // 5))
+
+
+@pytest.mark.parametrize(("step", "arrived"), [("RCPT", 0), ("DATA", 1)])
+def test_o02_a_server_that_hangs_up_is_tried_again_with_the_same_mail(
+    server: Controller, inbox: Inbox, step: str, arrived: int
+) -> None:
+    """Also after it has taken the mail and before it said so: the second copy bears the same Message-ID."""
+    inbox.hangs_up_at = step
+    with pytest.raises(TryLater, match="the server hung up"):
+        deliver(settings(server))
+    assert len(inbox.mails) == arrived
+    inbox.hangs_up_at = ""
+    deliver(settings(server))
+
+    assert {mail["Message-ID"] for mail in inbox.mails} == {"<9.0.j1@web1>"}
 
 
 def test_one_recipient_is_enough(server: Controller, inbox: Inbox) -> None:

@@ -24,6 +24,16 @@ def rings(play: Any, channel: str, *, since_usec: int = 0) -> int:
     )
 
 
+def ring_times(play: Any) -> list[int]:
+    """Return when any telephone was to ring, in minutes."""
+    return [
+        at // MINUTE
+        for at, _, stepped in play.steps
+        for each in stepped.decisions
+        if isinstance(each, QueuePage) and each.severity is Severity.CRITICAL
+    ]
+
+
 def test_a_gateway_that_is_held_all_night(play: Any) -> None:
     """Once the first, then the second tier: five in two hours, and hourly after that."""
     play.given(escalation=PEOPLE)
@@ -32,29 +42,32 @@ def test_a_gateway_that_is_held_all_night(play: Any) -> None:
     play.after("8h").decided_often(QueuePage, 10, channels=("call",))
 
     assert (rings(play, "phone"), rings(play, "call")) == (1, 10)
+    assert ring_times(play) == [1, 6, 36, 66, 96, 126, 186, 246, 306, 366, 426]
 
 
 def test_a_loop_of_slow_tries_all_night(play: Any) -> None:
     """A try every half hour that fails each time rings no oftener than a hold."""
     play.given(budget=SLOW, escalation=PEOPLE)
-    for _ in range(100):
+    for _ in range(8 * 12):
         play.after("5m")
         if play.gateway().life is not None:
             play.ends(code=1)
     play.decided_often(QueuePage, 0, update=PageUpdate.OPENED)
 
-    assert 8 <= rings(play, "phone") + rings(play, "call") <= 14
+    assert (rings(play, "phone"), rings(play, "call")) == (1, 11)
+    assert ring_times(play) == [15, 20, 20, 50, 50, 80, 140, 200, 260, 320, 380, 440]
 
 
 def test_a_gateway_that_flaps_all_night(play: Any) -> None:
-    """Ten times up for a while and gone again: told when it is a story, not each time."""
+    """Ten times up for a while and gone again in eight hours: told when it is a story, not each time."""
     play.given(escalation=PEOPLE)
     for _ in range(10):
-        play.after("12m").gets_ready()
-        play.after("36m").ends(code=1)
+        play.after("1m").gets_ready()
+        play.after("47m").ends(code=1)
     play.decided_often(QueuePage, 0, update=PageUpdate.OPENED)
 
-    assert rings(play, "phone") + rings(play, "call") <= 14
+    assert (rings(play, "phone"), rings(play, "call")) == (1, 4)
+    assert ring_times(play) == [192, 197, 288, 384, 480]
 
 
 def test_a_night_without_a_network(play: Any) -> None:

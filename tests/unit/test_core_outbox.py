@@ -57,7 +57,6 @@ def test_o04_what_was_born_and_ended_offline_is_told_as_that(play: Any) -> None:
     """One word, that wakes nobody: there is nothing left to do."""
     play.given(escalation=PEOPLE)
     refused_twice(play)
-    play.is_stuck("phone")
     play.after("5h").decided(QueuePage, rule=RuleId.PAGE_OVER, severity=Severity.INFO, update=PageUpdate.UPDATED)
     (waiting,) = play.state.outbox
 
@@ -65,7 +64,52 @@ def test_o04_what_was_born_and_ended_offline_is_told_as_that(play: Any) -> None:
     assert waiting.collapsed == 2
 
 
-def test_o04_a_critical_page_is_neither_merged_nor_overtaken(play: Any) -> None:
+def test_o04_facts_that_each_wake_somebody_are_one_page_that_does(play: Any) -> None:
+    """Held, released, and held again while nothing gets out: the latest rings, once, and says how many there were."""
+    play.given(escalation=replace(PEOPLE, tiers=(("phone",),)))
+    spiral(play)
+    play.is_stuck("phone")
+    for _ in range(3):
+        play.after("1h").asks("human", "release", "try again")
+        play.after("1m").ends(code=1)
+    play.decided(QueuePage, severity=Severity.CRITICAL, update=PageUpdate.UPDATED)
+    (waiting,) = (each for each in play.state.outbox if each.page.incident == "INC-1")
+
+    assert (waiting.page.severity, waiting.page.update) == (Severity.CRITICAL, PageUpdate.OPENED)
+    assert (waiting.collapsed, waiting.stuck) == (3, ("phone",))
+    assert play.incident().latest == waiting
+
+
+def test_o04_what_was_queued_before_the_trouble_was_known_is_one_page_too(play: Any) -> None:
+    """Two facts in the first minute: when the channel says that it is stuck with the first, the second is all."""
+    play.given(escalation=PEOPLE)
+    spiral(play)
+    play.after("10s").asks("human", "release", "try again")
+    play.after("10s").ends(code=1)
+    assert [each.page.update for each in play.state.outbox] == [PageUpdate.OPENED, PageUpdate.UPDATED]
+    play.is_stuck("phone")
+    play.decided(QueuePage, rule=RuleId.PAGE_STUCK, channels=("call",))
+    waiting = play.waiting_page("phone")
+
+    assert [each.waiting for each in play.state.outbox] == [("phone",), ("call",)]
+    assert (waiting.page.update, waiting.collapsed, waiting.stuck) == (PageUpdate.OPENED, 1, ("phone",))
+
+
+def test_o04_a_page_that_somebody_may_have_had_keeps_its_words(play: Any) -> None:
+    """It bears a key, and a second copy under that key must not say something else."""
+    play.given(escalation=replace(PEOPLE, tiers=(("phone", "chat"),)))
+    spiral(play)
+    play.delivers("chat")
+    play.after("10s").asks("human", "release", "try again")
+    play.after("10s").ends(code=1)
+    play.decided(QueuePage, update=PageUpdate.UPDATED)
+    play.is_stuck("phone")
+    play.decided_often(QueuePage, 0, channels=("phone", "chat"))
+
+    assert [(each.waiting, each.collapsed) for each in play.state.outbox] == [(("phone",), 0), (("phone", "chat"), 0)]
+
+
+def test_o04_a_critical_page_is_neither_lost_to_a_quieter_one_nor_overtaken(play: Any) -> None:
     """Opened offline, it still pages when it is over, and before that is told."""
     play.given(escalation=PEOPLE)
     spiral(play)
@@ -171,7 +215,7 @@ def test_o09_more_than_a_channel_is_given_is_told_as_one(play: Any) -> None:
     more = play.decided(QueuePage, rule=RuleId.PAGE_MORE, channels=("mail",), severity=Severity.INFO)
 
     assert more.title == "+5 more"
-    assert play.state.channels[0].folded == 0
+    assert [each.folded for each in play.state.channels] == [0, 0], "the channel, and all together"
 
 
 def test_o09_a_storm_of_warnings_does_not_spend_what_a_critical_page_needs(play: Any) -> None:
@@ -294,7 +338,7 @@ def test_the_hours_follow_the_clocks_of_the_zone(days: int, play: Any) -> None:
     hours = QuietHours(zone="X", begins_usec=22 * HOUR, ends_usec=7 * HOUR, offsets=offsets)
     play.given(escalation=replace(PEOPLE, quiet_hours=hours))
     play.after(f"{days}d 20h").asks("agent", "restart", "please")
-    delayed = play.decided(PageDelayed)
+    delayed = play.decided(PageDelayed, incident="INC-1")
     play.decided(IncidentOpened)
 
     assert delayed.until_wall_usec == Usec(base + 29 * HOUR)

@@ -236,6 +236,7 @@ def test_the_words_say_what_is_unwatched_and_what_to_type() -> None:
         "why: no status has been written for more than half a minute; its process 7 is gone [last-word]",
         "gatedog: the gateways run on; nobody restarts them, nobody counts",
         "next: systemctl status gatedog; journalctl -u gatedog -n 50",
+        "runbook: gatedog runbook show last-word",
         "(critical, last word of gatedog, host web1)",
     )
     assert (message.severity, message.update) == (Severity.CRITICAL, PageUpdate.OPENED)

@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import pytest
 from page_samples import CRITICAL, PAGES, message_of
+from printed_commands import parse
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
 from watchdog.core.identity import GatewayName, IncidentId, PageId
@@ -11,6 +13,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import Usec
 from watchdog.pager.message import MESSAGE_BYTES_MAX, render
+from watchdog.runbook.shipped import runbook_links
 
 WALL = Usec(1_774_494_251_999_999)
 
@@ -47,6 +50,7 @@ def test_a_page_reads_from_what_to_why_to_next_and_the_agent_comes_last() -> Non
         "why: 3 identical endings in 52s, all killed by its own agent [spiral.identical-endings]\n"
         "gatedog: stopped restarting it; it stays down until a human releases it\n"
         'next: gatedog release openclaw --reason "..."\n'
+        "runbook: gatedog runbook show spiral.identical-endings\n"
         "(critical, INC-7, page 41.2, host web1)\n"
         "\n"
         'agent says: "I need to restart myself to apply the update."\n'
@@ -157,12 +161,38 @@ def test_o10_a_test_page_says_so_in_its_first_line() -> None:
     assert text_of(tested).startswith("openclaw: TEST: held")
 
 
-def test_the_runbook_is_the_humans_address_and_the_rule() -> None:
+def test_the_runbook_is_the_humans_address_and_the_file() -> None:
     """The only link in a page, on a line of its own after the command."""
-    message = render(pending(), channel="mail", journal_id="j1", host="web1", runbook="https://wiki.example.org/")
+    link = runbook_links("https://wiki.example.org/")
 
-    assert message.lines[4] == "runbook: https://wiki.example.org/spiral.identical-endings"
-    assert message.runbook == "https://wiki.example.org/spiral.identical-endings"
+    message = render(pending(), channel="mail", journal_id="j1", host="web1", runbook=link)
+
+    assert message.lines[4] == "runbook: https://wiki.example.org/spiral.md"
+    assert message.runbook == "https://wiki.example.org/spiral.md"
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        (PAGE, "spiral.identical-endings"),
+        (replace(PAGE, update=PageUpdate.REPEATED, rule=RuleId.PAGE_NEXT_TIER), "INC-7"),
+        (PAGES["notice"], "ownership.foreign-job"),
+        (PAGES["test page"], "escalation.test"),
+    ],
+)
+def test_without_an_address_the_runbook_is_a_command(page: QueuePage, shown: str) -> None:
+    """What is told again has the runbook of its story, not the one about telling again; and it can be typed."""
+    message = render(pending(page), channel="mail", journal_id="j1", host="web1")
+    (line,) = (line for line in message.lines if line.startswith("runbook: "))
+
+    assert line == f"runbook: gatedog runbook show {shown}"
+    assert message.runbook == ""
+    parse(line.removeprefix("runbook: "))
+
+
+def test_what_is_over_needs_no_runbook() -> None:
+    """There is nothing left to do."""
+    assert "runbook: " not in text_of(replace(PAGE, update=PageUpdate.RESOLVED))
 
 
 def test_what_is_over_needs_no_command() -> None:

@@ -96,6 +96,27 @@ def notice(turn: Turn, gateway: GatewayName, rule: RuleId, *, title: str, becaus
     )
 
 
+def tell_change(turn: Turn, gateway: GatewayName, what: str) -> None:
+    """Tell whoever wants to know that something changed; it wakes nobody, and costs no page its room."""
+    if turn.escalation.changes:
+        outbox.put_change(
+            turn,
+            QueuePage(
+                gateway=gateway,
+                rule=RuleId.CHANGE_TOLD,
+                because="so that what else is seen can be set beside it",
+                page=NO_PAGE,
+                incident=None,
+                severity=Severity.INFO,
+                update=PageUpdate.OPENED,
+                channels=turn.escalation.changes,
+                title=what,
+                did="",
+                next_command=f"gatedog status {gateway}",
+            ),
+        )
+
+
 def test_page(turn: Turn, *, severity: Severity, who: str, channel: str) -> None:
     """Send a page marked TEST through the real path to every channel of every tier, or to one channel."""
     every = tuple(dict.fromkeys(channel for tier in turn.escalation.tiers for channel in tier))

@@ -4,18 +4,19 @@ Theory of operation. A page passes three gates. In quiet hours one that wakes no
 after it, until the morning. A channel that has had enough pages for now (core/rate.py) is left out, and told "+n more"
 later. What remains is queued, and waits here, channel by channel, until each has taken it or given it up for good.
 
-While nothing gets out, warnings and notices do not pile up: a page takes the place of older ones of its incident on
-channels that are stuck with them. Critical pages are neither merged nor dropped; the end of an incident goes to
-whoever was told of it, past every gate.
+While nothing gets out, pages do not pile up: a page takes the place of older ones of its incident on channels that are
+stuck with one of them, so that people are told once when it does. Only a critical page takes the place of a critical
+one, so each still wakes somebody; the end of an incident goes to whoever was told of it, past every gate.
 
 Invariant: the order of the outbox is the order in which pages were queued; what leaves it was taken, given up (and is
 then kept for `gatedog page retry`), or told better by a later page of the same incident.
 """
 
 from dataclasses import replace
+from itertools import takewhile
 
 from watchdog.core import hours, rate
-from watchdog.core.decisions import PageDelayed, PageFolded, PageUpdate, QueuePage, Severity
+from watchdog.core.decisions import NothingDone, PageDelayed, PageFolded, PageUpdate, QueuePage, Severity
 from watchdog.core.identity import NOBODY, IncidentId, PageId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import ChannelMemory, Delivery, Incident, PendingPage
@@ -40,8 +41,7 @@ def put(turn: Turn, page: QueuePage) -> None:
     admitted = _admitted(turn, page)
     if page.channels and not admitted:
         return
-    page = replace(page, page=PageId(turn.next_action()), channels=admitted)
-    turn.decide(page)
+    page = _queue(turn, page, admitted)
     if not admitted:
         return
     pending = PendingPage(page=page, queued_wall_usec=turn.stamp.wall_usec, waiting=admitted, queued_usec=turn.now_usec)
@@ -51,16 +51,38 @@ def put(turn: Turn, page: QueuePage) -> None:
     _note_told(turn, pending)
 
 
+def put_change(turn: Turn, page: QueuePage) -> None:
+    """Queue what only tells of a change: at any hour, from a bucket of its own, and left out when that is empty."""
+    paid = rate.admit(memory_of(turn, rate.CHANGES), turn.escalation, turn.now_usec, page.severity)
+    if paid is None:
+        because = "too many changes for now: this one is in the journal alone"
+        turn.decide(NothingDone(gateway=page.gateway, rule=RuleId.PAGE_FOLDED, because=because))
+        return
+    put_memory(turn, paid)
+    page = _queue(turn, page, page.channels)
+    pending = PendingPage(
+        page=page, queued_wall_usec=turn.stamp.wall_usec, waiting=page.channels, queued_usec=turn.now_usec
+    )
+    turn.state = replace(turn.state, outbox=(*_with_room(turn.state.outbox), pending))
+
+
+def _queue(turn: Turn, page: QueuePage, channels: tuple[str, ...]) -> QueuePage:
+    """Decide on a page, and give it its name."""
+    named = replace(page, page=PageId(turn.next_action()), channels=channels)
+    turn.decide(named)
+    return named
+
+
 def find(turn: Turn, page: PageId) -> PendingPage | None:
     """Return a page that waits for somebody."""
     return next((each for each in turn.state.outbox if each.page.page == page), None)
 
 
 def change(turn: Turn, pending: PendingPage) -> None:
-    """Put a changed page back; one that waits for nobody leaves, and is kept if somebody gave it up."""
+    """Put a changed page back; one that waits for nobody leaves, and is kept if somebody gave it up (but no change)."""
     kept = tuple(pending if each.page.page == pending.page.page else each for each in turn.state.outbox)
     given_up = turn.state.given_up
-    if not pending.waiting and pending.failed:
+    if not pending.waiting and pending.failed and pending.page.rule is not RuleId.CHANGE_TOLD:
         given_up = (*given_up, pending)[-GIVEN_UP_MAX:]
     turn.state = replace(turn.state, outbox=tuple(each for each in kept if each.waiting), given_up=given_up)
 
@@ -193,17 +215,26 @@ def _admitted(turn: Turn, page: QueuePage) -> tuple[str, ...]:
     admitted, folded = [], []
     is_paired = page.update is PageUpdate.RESOLVED  # its opening was admitted: an end that is missing costs more
     for channel in page.channels:
-        memory = memory_of(turn, channel)
-        paid = rate.admit(memory, turn.escalation, turn.now_usec, page.severity, always=is_paired)
-        if paid is not None:
-            put_memory(turn, paid)
+        if _pays(turn, channel, page.severity, always=is_paired):
             admitted.append(channel)
             continue
         folded.append(channel)
-        put_memory(turn, rate.fold(memory, turn.now_usec, page.severity, page.title))
+        put_memory(turn, rate.fold(memory_of(turn, channel), turn.now_usec, page.severity, page.title))
     if folded:
         _say_folded(turn, page, tuple(folded))
     return tuple(admitted)
+
+
+def _pays(turn: Turn, channel: str, severity: Severity, *, always: bool) -> bool:
+    """Take a page from a channel's bucket and from that of all together, if both have it."""
+    buckets = (memory_of(turn, channel), memory_of(turn, rate.ALL))
+    paid = [rate.admit(each, turn.escalation, turn.now_usec, severity, always=always) for each in buckets]
+    taken = [memory for memory in paid if memory is not None]
+    if len(taken) < len(buckets):
+        return False
+    for memory in taken:
+        put_memory(turn, memory)
+    return True
 
 
 def _say_folded(turn: Turn, page: QueuePage, channels: tuple[str, ...]) -> None:
@@ -213,11 +244,17 @@ def _say_folded(turn: Turn, page: QueuePage, channels: tuple[str, ...]) -> None:
     turn.decide(PageFolded(gateway=page.gateway, rule=rule, because=because, incident=page.incident, channels=channels))
     for channel in channels:
         timer = TimerId(kind=TimerKind.MORE_PAGES, subject=channel)
-        memory = memory_of(turn, channel)
-        delay = rate.room_in_usec(memory, turn.escalation, turn.now_usec, memory.folded_severity)
+        delay = _room_in_usec(turn, channel)
         due = turn.timer_due(timer)
         if due is None or due > turn.now_usec + delay:
             turn.set_timer(timer, delay, gateway=NOBODY, rule=rule, because="until it has room again")
+
+
+def _room_in_usec(turn: Turn, channel: str) -> int:
+    """Say how long until a channel can be told what it was not given."""
+    severity = memory_of(turn, channel).folded_severity
+    buckets = (memory_of(turn, channel), memory_of(turn, rate.ALL))
+    return max(rate.room_in_usec(each, turn.escalation, turn.now_usec, severity) for each in buckets)
 
 
 def on_more_pages_due(turn: Turn, channel: str) -> None:
@@ -225,7 +262,7 @@ def on_more_pages_due(turn: Turn, channel: str) -> None:
     memory = memory_of(turn, channel)
     if memory.folded == 0:
         return
-    wait = rate.room_in_usec(memory, turn.escalation, turn.now_usec, memory.folded_severity)
+    wait = _room_in_usec(turn, channel)
     if wait > 0:
         timer = TimerId(kind=TimerKind.MORE_PAGES, subject=channel)
         turn.set_timer(timer, wait, gateway=NOBODY, rule=RuleId.PAGE_FOLDED, because="until it has room again")
@@ -254,28 +291,73 @@ def on_more_pages_due(turn: Turn, channel: str) -> None:
 # -- what waits ----------------------------------------------------------------------------------------------------
 
 
+def join_stuck(turn: Turn, stuck: PendingPage, channel: str) -> PendingPage:
+    """Let the last page behind one with which a channel is stuck stand for those before it; return which does now.
+
+    Only one that no channel has been given so far, because it is worded anew: a page keeps its words with its key.
+    """
+    mine = [each for each in turn.state.outbox if _is_same_story(each, stuck)]
+    lane = [each for each in mine if channel in each.waiting and each.page.update is not PageUpdate.RESOLVED]
+    last = lane[-1] if lane else stuck
+    others = tuple(takewhile(lambda each: each is not last, mine))
+    is_behind = all(any(name in each.waiting for each in others) for name in last.page.channels)
+    kept, told = _collapse(turn, last)
+    if told == last or not is_behind:
+        return stuck
+    turn.state = replace(turn.state, outbox=tuple(told if each is last else each for each in kept))
+    story = _story(turn, told.page.incident)
+    if story is not None and story.latest is not None and story.latest.page.page == told.page.page:
+        _put_story(turn, replace(story, latest=told))
+    return told
+
+
 def _collapse(turn: Turn, fresh: PendingPage) -> tuple[tuple[PendingPage, ...], PendingPage]:
-    """Let a page take the place of older ones of its incident that wake nobody, where channels are stuck with them."""
-    story, kept = fresh.page.incident, []
-    for old in turn.state.outbox:
-        is_same = story is not None and old.page.incident == story
-        if not is_same or old.page.severity is Severity.CRITICAL:
-            kept.append(old)
-            continue
-        left = tuple(each for each in old.waiting if each not in fresh.waiting or each not in old.stuck)
-        if left != old.waiting:
-            # What people see first of an incident should open it, unless it is over by now.
-            opens = old.page.update is PageUpdate.OPENED and not old.delivered
-            opens = opens and fresh.page.update is PageUpdate.UPDATED and fresh.page.severity is not Severity.INFO
-            fresh = replace(
-                fresh,
-                page=replace(fresh.page, update=PageUpdate.OPENED) if opens else fresh.page,
-                collapsed=max(fresh.collapsed, old.collapsed + 1),
-                first_wall_usec=_first(old) if fresh.collapsed == 0 else min(fresh.first_wall_usec, _first(old)),
-            )
-        if left:
-            kept.append(replace(old, waiting=left))
-    return tuple(kept), fresh
+    """Let a page take the place of older ones of its incident, on channels that are stuck with any of them."""
+    if not any(each.stuck for each in turn.state.outbox):
+        return turn.state.outbox, fresh
+    older = takewhile(lambda each: each.page.page != fresh.page.page, turn.state.outbox)
+    mine = tuple(each for each in older if _is_same_story(each, fresh))
+    stuck = tuple(channel for each in mine for channel in each.stuck if channel in fresh.waiting)
+    replaced = tuple(each for each in mine if _may_replace(fresh, each) and any(name in stuck for name in each.waiting))
+    if not replaced:
+        return turn.state.outbox, fresh
+    left = (
+        replace(each, waiting=tuple(name for name in each.waiting if name not in stuck)) if each in replaced else each
+        for each in turn.state.outbox
+    )
+    return tuple(each for each in left if each.waiting), _joined(fresh, replaced, stuck)
+
+
+def _joined(fresh: PendingPage, replaced: tuple[PendingPage, ...], stuck: tuple[str, ...]) -> PendingPage:
+    """Return a page that stands for older ones; what people see first of an incident opens it, unless it is over."""
+    unseen = any(each.page.update is PageUpdate.OPENED and not each.delivered for each in replaced)
+    opens = unseen and fresh.page.update is PageUpdate.UPDATED and fresh.page.severity is not Severity.INFO
+    counted = (sum(each.collapsed + 1 for each in replaced if name in each.waiting) for name in stuck)
+    firsts = [_first(each) for each in replaced] + ([fresh.first_wall_usec] if fresh.collapsed else [])
+    # The first page that wakes somebody has to get stuck itself: the core then tells others (core/stuck.py).
+    heirs = [each for each in replaced if _wakes(each) == _wakes(fresh)]
+    inherited = tuple(name for each in heirs for name in each.stuck)
+    return replace(
+        fresh,
+        page=replace(fresh.page, update=PageUpdate.OPENED) if opens else fresh.page,
+        collapsed=fresh.collapsed + max(counted),
+        first_wall_usec=min(firsts),
+        queued_usec=min(each.queued_usec for each in (fresh, *heirs)),
+        stuck=tuple(name for name in fresh.waiting if name in (*fresh.stuck, *inherited)),
+    )
+
+
+def _is_same_story(one: PendingPage, other: PendingPage) -> bool:
+    return one.page.incident is not None and one.page.incident == other.page.incident
+
+
+def _may_replace(fresh: PendingPage, old: PendingPage) -> bool:
+    """What wakes somebody makes room only for what wakes somebody."""
+    return _wakes(fresh) or not _wakes(old)
+
+
+def _wakes(pending: PendingPage) -> bool:
+    return pending.page.severity is Severity.CRITICAL
 
 
 def _first(pending: PendingPage) -> Usec:

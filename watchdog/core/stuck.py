@@ -59,6 +59,7 @@ def on_stuck(turn: Turn, event: PageStuck) -> None:
         return
     pending = replace(pending, stuck=(*pending.stuck, event.channel))
     outbox.change(turn, pending)
+    pending = outbox.join_stuck(turn, pending, event.channel)
     if not _is_lost(turn, pending):
         return
     if turn.timer_due(_TIMER) is None:
@@ -66,7 +67,7 @@ def on_stuck(turn: Turn, event: PageStuck) -> None:
         because = f"{event.channel}: {event.detail}"
         turn.set_timer(_TIMER, delay, gateway=NOBODY, rule=RuleId.PAGES_UNDELIVERED, because=because)
     story = incident.find(turn, pending.page.incident) if pending.page.incident is not None else None
-    if story is not None and story.latest is not None and story.latest.page.page == event.page:
+    if story is not None and story.latest is not None and story.latest.page.page == pending.page.page:
         did = f"channel {event.channel} has not taken it so far: {event.detail}"
         escalation.next_tier(turn, pending.page, did, RuleId.PAGE_STUCK)
 

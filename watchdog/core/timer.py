@@ -4,8 +4,9 @@ Invariant: one alarm of each kind per subject, so setting one again moves it. De
 rings (sensors/alarm.py).
 """
 
-from dataclasses import dataclass
 from enum import Enum
+
+from watchdog.core.values import dataclass
 
 
 class TimerKind(Enum):
@@ -24,6 +25,7 @@ class TimerKind(Enum):
     FOLLOW_END = "follow-end"
     MORE_PAGES = "more-pages"
     QUIET_HOURS_END = "quiet-hours-end"
+    TEST_DUE = "test-due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from watchdog.core.events import Event
+from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import MINUTE, SECOND
 from watchdog.pager.channel import Acknowledged, Channel, LivingChannel, Silenced, UnknownChannel
 from watchdog.pager.clock import wall_clock
-from watchdog.pager.message import Message, render
+from watchdog.pager.message import Message, no_link, render
 from watchdog.pager.route import ChannelHealth, Route, Timing
 from watchdog.pager.upkeep import Followed, Upkeep
 
@@ -49,7 +50,7 @@ class Courier:
         *,
         journal_id: str,
         host: str,
-        runbook: str = "",
+        runbook: Callable[[RuleId], str] = no_link,
         hear: Callable[[Acknowledged], None] | None = None,
         timing: Timing | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ are whole or absent, because half of one may be another one; no line is added bu
 
 from collections.abc import Callable
 
-from watchdog.pager.message import NEXT, Message
+from watchdog.pager.message import NEXT, RUNBOOK, Message
 
 LOOK = f"{NEXT}gatedog incident list"
 """What stands in for a command that does not fit."""
@@ -16,7 +16,7 @@ _LINE_MIN = 40
 """A sentence is not cut shorter than this."""
 
 _SENTENCES = ("why: ", "gatedog: ")
-_SPARE = ("runbook: ", "(")
+_SPARE = (RUNBOOK, "(")
 
 
 def fit(message: Message, room: int, *, measure: Callable[[str], int] = len, titled: bool = True) -> tuple[str, ...]:

@@ -18,17 +18,18 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 
 from watchdog.core.decisions import PageUpdate, Severity
 from watchdog.core.policy import EscalationPolicy
 from watchdog.core.timeline import DAY, MINUTE, SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.attempt import Attempts
 from watchdog.pager.channel import Channel, ConfigurationFault, TryLater
 from watchdog.pager.escape import disarm, one_line
-from watchdog.pager.message import Message
+from watchdog.pager.message import RUNBOOK, Message
 
 STALE_USEC = 30 * SECOND
 """status.json is written at least every 20 s."""
@@ -43,6 +44,9 @@ ATTEMPT_USEC = 20 * SECOND
 """The unit has a minute for everything; all channels are tried at once."""
 BYTES_MAX = 4 * 1024 * 1024
 _NAMES_MAX = 5
+
+RULE = "last-word"
+"""What stands where pages name their rule: no rule of the core's led to this one."""
 
 
 class Kind(Enum):
@@ -191,7 +195,9 @@ def word(memory: Memory, channel: str, host: str, name: str) -> Message:
             did = "the gateways run on; nobody restarts them, nobody counts"
             command = "systemctl status gatedog; journalctl -u gatedog -n 50"
     story = f"gatedog:{memory.outage}:last-word"
-    lines = [title, f"why: {why} [last-word]", *([f"gatedog: {did}"] if did else []), f"next: {command}"]
+    lines = [title, f"why: {why} [{RULE}]", *([f"gatedog: {did}"] if did else []), f"next: {command}"]
+    if update is PageUpdate.OPENED:
+        lines.append(f"{RUNBOOK}gatedog runbook show {RULE}")
     lines.append(f"({severity.value}, last word of {name}, host {host})")
     return Message(
         title=one_line(disarm(title)),
@@ -207,7 +213,7 @@ def word(memory: Memory, channel: str, host: str, name: str) -> Message:
         journal_id=memory.journal_id,
         host=one_line(host),
         queued_wall_usec=memory.since_usec,
-        rule="last-word",
+        rule=RULE,
         next_command=command,
     )
 

@@ -9,12 +9,14 @@ a control, bidi or invisible character; the whole is bounded (MESSAGE_BYTES_MAX)
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
+from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.pager.escape import disarm, one_line, quote
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -25,6 +27,9 @@ FORMAT = 1
 
 NEXT = "next: "
 """How the line with the command begins, and no other line ever does."""
+
+RUNBOOK = "runbook: "
+"""How the line with the runbook begins, and no other line ever does: a link of the human's own, or a command."""
 
 _SENTENCE_MAX = 600
 _COMMAND_MAX = 1000
@@ -37,6 +42,12 @@ _STANDING = {
     PageUpdate.RESOLVED: "over: ",
     PageUpdate.TEST: "TEST: ",
 }
+
+
+def no_link(rule: RuleId) -> str:
+    """Return no link: nobody said where the runbooks are published."""
+    del rule
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +104,12 @@ class Message:
         return json.dumps(fields, ensure_ascii=False).encode()
 
 
-def render(pending: PendingPage, *, channel: str, journal_id: str, host: str, runbook: str = "") -> Message:
-    """Word the page for one channel. `runbook` is what links to runbooks begin with; the rule follows it."""
+def render(
+    pending: PendingPage, *, channel: str, journal_id: str, host: str, runbook: Callable[[RuleId], str] = no_link
+) -> Message:
+    """Word the page for one channel. `runbook` returns the link to a rule's runbook, "" for none."""
     page = pending.page
-    link = f"{runbook}{page.rule.value}"[:_LINK_MAX] if runbook else ""
+    link = runbook(page.rule)[:_LINK_MAX]
     command = _command(page)
     gateway = one_line(page.gateway) or "gatedog"
     incident = page.incident or ""
@@ -140,8 +153,8 @@ def _body(pending: PendingPage, host: str, link: str) -> tuple[str, ...]:
         lines.append(f"gatedog: {one_line(disarm(page.did), _SENTENCE_MAX)}")
     if command := _command(page):
         lines.append(f"{NEXT}{command}")
-    if link:
-        lines.append(f"runbook: {link}")
+    if where := link or _runbook_command(page):
+        lines.append(f"{RUNBOOK}{where}")
     story = f"{page.incident}, " if page.incident else ""
     joined = ""
     if pending.collapsed:
@@ -155,6 +168,14 @@ def _body(pending: PendingPage, host: str, link: str) -> tuple[str, ...]:
 def _command(page: QueuePage) -> str:
     """Return the one next command. What is over needs none: the one of its opening would be carried out again."""
     return "" if page.update is PageUpdate.RESOLVED else one_line(page.next_command, _COMMAND_MAX)
+
+
+def _runbook_command(page: QueuePage) -> str:
+    """Return the command that shows the runbook: what is over needs none, and what is told again its own, not ours."""
+    if page.update is PageUpdate.RESOLVED:
+        return ""
+    told_again = page.update is PageUpdate.REPEATED and page.incident
+    return f"gatedog runbook show {page.incident if told_again else page.rule.value}"
 
 
 def _key(text: str) -> str:

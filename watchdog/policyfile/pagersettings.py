@@ -6,12 +6,12 @@ file is copied into bundles, diffs and bug reports. The kinds of channels are in
 of one is in pagersettings_channels.py.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from watchdog.core.policy import EscalationPolicy, Window
 from watchdog.core.timeline import HOUR, duration_text
+from watchdog.core.values import dataclass
 from watchdog.policyfile.addresses import has_credentials, is_web_address
 from watchdog.policyfile.durations import parse_window
 from watchdog.policyfile.guard import read_guarded
@@ -124,7 +124,7 @@ def _runbook(section: Section) -> str:
         return ""
     if not is_web_address(runbook) or not runbook.isascii() or " " in runbook:
         what = f"{section.named('runbook')} is not an http or https address"
-        section.problem("runbook", what, 'Write runbook = "https://wiki.example.org/gatedog/"; the rule follows it')
+        section.problem("runbook", what, 'Write runbook = "https://wiki.example.org/gatedog/"; "spiral.md" follows it')
     elif has_credentials(runbook):
         what = f"{section.named('runbook')} has credentials in it"
         section.problem("runbook", what, "Leave them out: it is sent to everybody who gets a page")
@@ -144,9 +144,10 @@ def _escalation(section: Section, known: set[str]) -> EscalationPolicy:
         channel_burst=_burst(section, default.channel_burst),
         critical_reserve=section.integer("critical_reserve", default.critical_reserve, low=1, high=RESERVE_MAX),
         last_resort=section.texts("last_resort", default.last_resort),
+        changes=section.texts("changes", default.changes),
     )
-    for key, names in (("notices", escalation.notices), ("last_resort", escalation.last_resort)):
-        for name in names:
+    for key in ("notices", "last_resort", "changes"):
+        for name in getattr(escalation, key):
             _check_name(section, key, name, known)
     if escalation.acknowledge_max_usec > ACKNOWLEDGE_LIMIT_USEC:
         what = f"{section.named('acknowledge_max')} is {duration_text(escalation.acknowledge_max_usec)}"

@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from watchdog.core.decisions import Decision, QueuePage, StartGateway
+from watchdog.core.decisions import Decision, QueuePage, Severity, StartGateway
 from watchdog.core.events import MainProcessStarted, PageDelivered, Stamped
 from watchdog.daemon import wiring
 from watchdog.daemon.options import DaemonOptions
 from watchdog.gateway.launch import Gate
 from watchdog.gateway.lives import LifeFolder, LifeRecord
 from watchdog.journal.store import Journal
+from watchdog.pager.channel import Receipt
+from watchdog.pager.channels.webhook import WebhookChannel
+from watchdog.pager.message import Message
 from watchdog.policyfile.load import load_policy
 
 point, armed, config, state, runtime = sys.argv[1], *map(Path, sys.argv[2:])
@@ -43,12 +46,23 @@ def wrap(owner: Any, name: str, wrapped: Callable[..., Any]) -> None:
 def append(original: Any, journal: Journal, stamped: Stamped, decisions: tuple[Decision, ...] = ()) -> None:
     """Die around the commit of a start, of a page, of a life that began, of a delivery."""
     starts = any(isinstance(each, StartGateway) for each in decisions)
+    wakes = any(isinstance(each, QueuePage) and each.severity is Severity.CRITICAL for each in decisions)
+    die_if(point == "before-page-commit" and wakes)
     die_if(point == "before-decision-commit" and starts)
     die_if(point == "after-exec-before-commit" and isinstance(stamped.event, MainProcessStarted))
     die_if(point == "after-send-before-delivery-commit" and isinstance(stamped.event, PageDelivered))
     original(journal, stamped, decisions)
     die_if(point == "after-decision-commit" and starts)
     die_if(point == "after-page-commit" and any(isinstance(each, QueuePage) for each in decisions))
+    die_if(point == "after-delivery-taken" and isinstance(stamped.event, PageDelivered))
+
+
+def deliver(original: Any, channel: WebhookChannel, message: Message) -> Receipt:
+    """Die before anything is sent, and with the receipt in hand."""
+    die_if(point == "before-send")
+    receipt: Receipt = original(channel, message)
+    die_if(point == "after-answer")
+    return receipt
 
 
 def write_first(original: Any, folder: LifeFolder, record: LifeRecord) -> None:
@@ -81,6 +95,7 @@ if __name__ == "__main__":
     wrap(Journal, "_try_transaction", try_transaction)
     wrap(LifeFolder, "write_first", write_first)
     wrap(Gate, "open", open_gate)
+    wrap(WebhookChannel, "deliver", deliver)
     loaded = load_policy(config)
     options = DaemonOptions(
         policy=loaded.policy,

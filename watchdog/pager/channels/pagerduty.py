@@ -1,13 +1,13 @@
 """Pages through PagerDuty's Events API v2.
 
-What opens an incident triggers an alert under the incident's key, what ends it resolves that key. A notice becomes a
-change event, which PagerDuty shows beside the alerts and wakes nobody with. 202 means that PagerDuty has queued the
-event, not that a person was told; and an acknowledgement given in PagerDuty cannot be read back with an integration
-key, so it does not rest gatedog's own escalation: `gatedog ack` does, and is passed on to PagerDuty (`keep_up`).
+What opens an incident triggers an alert under the incident's key, what ends it resolves that key. A notice, or a
+restart where `changes` names the channel, becomes a change event, which PagerDuty shows beside the alerts and wakes
+nobody with. 202 means that PagerDuty has queued the event, not that a person was told; and an acknowledgement given in
+PagerDuty cannot be read back with an integration key, so it does not rest gatedog's own escalation: `gatedog ack` does,
+and is passed on to PagerDuty (`keep_up`).
 
 Invariants: the key holds the journal's id, so two histories never share an alert; trigger, acknowledge and resolve
-of one incident carry the same key; a body stays within PagerDuty's limits. Deliberately not here: change events for
-restarts, which are not in the outbox.
+of one incident carry the same key; a body stays within PagerDuty's limits.
 """
 
 import json
@@ -20,7 +20,7 @@ from watchdog.pager.channel import ConfigurationFault, Heard, Receipt, Standing
 from watchdog.pager.channels.exchange import Answer, Ask, exchange, judge, request_to
 from watchdog.pager.channels.templates import neutral_lines
 from watchdog.pager.credential import read_secret
-from watchdog.pager.message import NEXT, Message, instant_text
+from watchdog.pager.message import NEXT, RUNBOOK, Message, instant_text
 from watchdog.policyfile.pagersettings_kinds import PagerDutySettings
 
 BODY_BYTES_MAX = 512 * 1024
@@ -138,6 +138,8 @@ def _details(message: Message) -> Mapping[str, str]:
     for line in neutral_lines(message)[1:]:
         if line.startswith(NEXT):
             details["next"] = line.removeprefix(NEXT)
+        if line.startswith(RUNBOOK) and not message.runbook:  # a link has its own place
+            details["runbook"] = line.removeprefix(RUNBOOK)
         name, colon, rest = line.partition(": ")
         if colon and name in ("why", "gatedog", "agent says"):
             details[name] = rest

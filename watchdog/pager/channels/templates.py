@@ -10,14 +10,14 @@ resolved. Opsgenie and its API end on 5 April 2027; its template goes then.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import assert_never
 from urllib.parse import quote as quote_url
 
 from watchdog.core.decisions import PageUpdate, Severity
+from watchdog.core.values import dataclass
 from watchdog.pager.escape import inert
 from watchdog.pager.fit import fit
-from watchdog.pager.message import NEXT, Message, instant_text
+from watchdog.pager.message import NEXT, RUNBOOK, Message, instant_text
 from watchdog.policyfile.pagersettings_kinds import Template
 
 SLACK_TEXT_MAX = 4000
@@ -58,16 +58,15 @@ def word(template: Template, message: Message) -> Post:
 
 
 def neutral_lines(message: Message) -> tuple[str, ...]:
-    """Return the message for a receiver of unknown markup: the command and the human's own link are left as they are.
+    """Return the message for a receiver of unknown markup: the commands and the human's own link are left as they are.
 
     A command is only ever made by gatedog, from names that hold no markup.
     """
-    return tuple(_neutral(line, message) for line in fit(message, GENERAL_TEXT_MAX))
+    return tuple(_neutral(line) for line in fit(message, GENERAL_TEXT_MAX))
 
 
-def _neutral(line: str, message: Message) -> str:
-    ours = line.startswith(NEXT) or (bool(message.runbook) and line == f"runbook: {message.runbook}")
-    return line if ours else inert(line)
+def _neutral(line: str) -> str:
+    return line if line.startswith((NEXT, RUNBOOK)) else inert(line)
 
 
 def _slack(message: Message) -> Mapping[str, object]:
