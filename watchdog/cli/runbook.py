@@ -1,0 +1,95 @@
+"""`gatedog runbook list|show`: what a woken person does about a page.
+
+Invariant: a runbook is shown for a rule, or by its own name, also while nothing else of gatedog works; only an
+incident's needs the daemon, which knows the incident's rule.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from watchdog.cli import asking, output
+from watchdog.cli.paths import Surroundings
+from watchdog.cli.trouble import Trouble
+from watchdog.core.rules import RuleId
+from watchdog.report.escape import visible
+from watchdog.report.runbookpage import render_runbook
+from watchdog.runbook.shipped import Runbook, read_runbooks, runbooks_folder
+
+_INCIDENT = "INC-"
+
+
+@click.group()
+def runbook() -> None:
+    """What to do about a page: one runbook for each family of rules."""
+
+
+@runbook.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects.")
+def runbook_list(*, as_json: bool) -> None:
+    """List the runbooks, each with the rules it is for."""
+    runbooks = _read()
+    if as_json:
+        output.say_json([_summary(each) for each in runbooks])
+        return
+    for each in runbooks:
+        output.say(f"{each.name:<20} {each.title}\n{'':<20} {', '.join(each.rules)}\n")
+
+
+@runbook.command("show")
+@click.argument("what", metavar="RULE|INC-n")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def runbook_show(surroundings: Surroundings, what: str, *, as_json: bool) -> None:
+    """Show the runbook for a rule, or for an incident, whose commands are filled in then.
+
+    The rule stands in brackets in the page; the name of a runbook in `runbook list` does as well.
+    """
+    runbooks = _read()
+    rule, gateway, incident = what, "", ""
+    if what.upper().startswith(_INCIDENT):
+        found = _incident(surroundings, what.upper())
+        rule, gateway, incident = str(found["rule"]), visible(found["gateway"]), visible(found["id"])
+    chosen = _runbook_for(runbooks, rule)
+    text = chosen.about(gateway, incident)
+    if as_json:
+        output.say_json({**_summary(chosen), "incident": incident or None, "text": text})
+    else:
+        output.say(render_runbook(text, width=output.page_width()))
+
+
+def _read() -> tuple[Runbook, ...]:
+    try:
+        runbooks = read_runbooks()
+    except OSError as error:
+        raise Trouble(f"the runbooks cannot be read: {error}", next_=("gatedog status",)) from None
+    if not runbooks:
+        what = f"no runbook is installed in {runbooks_folder()}: this installation is not whole"
+        raise Trouble(what, next_=("gatedog version",))
+    return runbooks
+
+
+def _summary(chosen: Runbook) -> dict[str, Any]:
+    return {"name": chosen.name, "title": chosen.title, "rules": list(chosen.rules)}
+
+
+def _incident(surroundings: Surroundings, identity: str) -> dict[str, Any]:
+    """Ask for one incident; the list is asked for because it costs the daemon no look into its journal."""
+    known = asking.call(surroundings, "Incidents", all=True)["incidents"]
+    for each in known:
+        if each["id"] == identity:
+            return dict(each)
+    raise Trouble(f"no incident {visible(identity)} is remembered", next_=("gatedog incident list --all",))
+
+
+def _runbook_for(runbooks: Sequence[Runbook], wanted: str) -> Runbook:
+    for each in runbooks:
+        if wanted in (*each.rules, each.name):
+            return each
+    if any(wanted == rule.value for rule in RuleId):
+        what = f"{wanted} has no runbook: nobody is told of it by itself"
+        raise Trouble(what, code="no-runbook", next_=("gatedog explain", "gatedog runbook list"))
+    raise Trouble(
+        f"no rule and no runbook is called {visible(wanted)}", code="no-rule", next_=("gatedog runbook list",)
+    )
