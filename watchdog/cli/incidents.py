@@ -1,10 +1,17 @@
-"""`incident list|show|close`, `ack`, `unack`: the stories, and who has taken them."""
+"""`incident list|show|close`, `ack`, `unack`: the stories, and who has taken them.
+
+What is done with an incident's facts afterwards is in investigation.py.
+"""
+
+from typing import Any
 
 import click
 
-from watchdog.cli import asking, output
+from watchdog.cli import asking, investigation, output
 from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.proving import Proof, provable
+from watchdog.cli.trouble import Trouble
 from watchdog.cli.untiltype import until
 from watchdog.report.incidentpage import render_list, render_show
 
@@ -14,16 +21,28 @@ STORY_RECORDS = 8
 
 @click.group()
 def incident() -> None:
-    """List, show and close incidents."""
+    """List, show, examine, export and close incidents."""
 
 
 @incident.command("list")
 @click.option("--all", "with_resolved", is_flag=True, help="The remembered resolved ones, too.")
-@click.option("--json", "as_json", is_flag=True, help="The Incidents reply, unchanged.")
+@click.option("--like", metavar="ID", help="Only those about the same as this one, resolved ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="The Incidents reply, unchanged but for --like.")
 @click.pass_obj
-def incident_list(surroundings: Surroundings, *, with_resolved: bool, as_json: bool) -> None:
+def incident_list(surroundings: Surroundings, *, with_resolved: bool, like: str | None, as_json: bool) -> None:
     """List open incidents, loudest first."""
-    reply = asking.call(surroundings, "Incidents", all=with_resolved)
+    reply = asking.call(surroundings, "Incidents", all=with_resolved or like is not None)
+    if like is not None:
+        from watchdog.cli.dossiers import alike  # noqa: PLC0415 - the plain list needs none of it
+
+        found = alike(reply["incidents"], like)
+        if found is None:
+            raise Trouble(
+                f"no incident that is remembered is called {like}",
+                code="UnknownIncident",
+                next_=("gatedog incident list --all",),
+            )
+        reply = {**reply, "incidents": found}
     if as_json:
         output.say_json(reply)
         return
@@ -45,17 +64,34 @@ def incident_show(surroundings: Surroundings, identity: str, *, as_json: bool) -
 
     story = "\n".join(story_of(record) for record in reply["records"][-STORY_RECORDS:])
     colour = output.wants_colour(surroundings.environ)
-    output.say(render_show(reply["incident"], width=output.page_width(), colour=colour, story=story))
+    seen = _seen(surroundings, reply["incident"])
+    output.say(render_show(reply["incident"], width=output.page_width(), colour=colour, story=story, seen=seen))
+
+
+def _seen(surroundings: Surroundings, shown: dict[str, Any]) -> list[str]:
+    if not shown.get("fingerprint"):
+        return []  # an earlier daemon does not say what an incident is about
+    from watchdog.cli.dossiers import alike  # noqa: PLC0415 - the list needs none of it
+
+    known = asking.call(surroundings, "Incidents", all=True)["incidents"]
+    return [str(each["id"]) for each in alike(known, shown["id"]) or ()]
+
+
+for command in (investigation.timeline, investigation.evidence, investigation.verify, investigation.export):
+    incident.add_command(command)
 
 
 @incident.command("close")
 @click.argument("identity", metavar="ID")
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@provable
 @click.pass_obj
-def incident_close(surroundings: Surroundings, identity: str, message: str, *, as_json: bool) -> int:
+def incident_close(surroundings: Surroundings, identity: str, message: str, *, as_json: bool, proof: Proof) -> int:
     """Close an incident: a human has looked, and what comes next is a new story."""
-    return asking.request(surroundings, as_json=as_json, verb="incident-close", reason=message, incident=identity)
+    return asking.request(
+        surroundings, as_json=as_json, verb="incident-close", reason=message, incident=identity, proof=proof
+    )
 
 
 @click.command()
@@ -64,6 +100,7 @@ def incident_close(surroundings: Surroundings, identity: str, message: str, *, a
 @click.option("--until", "until_usec", type=until, metavar="TIME", help='Or until when, such as "07:30". At most 12h.')
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@provable
 @click.pass_obj
 def ack(
     surroundings: Surroundings,
@@ -73,13 +110,14 @@ def ack(
     message: str,
     *,
     as_json: bool,
+    proof: Proof,
 ) -> int:
     """Take an incident: its pages rest for a while, or until a new fact."""
     if for_usec is not None and until_usec is not None:
         raise click.UsageError("Say --for or --until, not both.")
     lasting = until_usec if for_usec is None else for_usec
     return asking.request(
-        surroundings, as_json=as_json, verb="ack", reason=message, incident=identity, for_usec=lasting
+        surroundings, as_json=as_json, verb="ack", reason=message, incident=identity, for_usec=lasting, proof=proof
     )
 
 
@@ -87,7 +125,8 @@ def ack(
 @click.argument("identity", metavar="ID")
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@provable
 @click.pass_obj
-def unack(surroundings: Surroundings, identity: str, message: str, *, as_json: bool) -> int:
+def unack(surroundings: Surroundings, identity: str, message: str, *, as_json: bool, proof: Proof) -> int:
     """Give an acknowledgement back: people are paged again."""
-    return asking.request(surroundings, as_json=as_json, verb="unack", reason=message, incident=identity)
+    return asking.request(surroundings, as_json=as_json, verb="unack", reason=message, incident=identity, proof=proof)

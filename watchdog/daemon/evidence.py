@@ -4,16 +4,16 @@ Invariant: a folder of evidence is written once, under a name made of the incide
 and its digest goes into the journal: what is there later is what was there then, or it shows.
 """
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.decisions import CollectEvidence
 from watchdog.core.events import EvidenceCollected
+from watchdog.core.values import dataclass
 from watchdog.gateway.backend import Backend
 from watchdog.gateway.observe import Glimpse, keep_glimpses
 from watchdog.journal.reader import Record
+from watchdog.journal.seal import seal
 
 EVIDENCE_BYTES_MAX = 1024 * 1024
 GLIMPSE_BYTES_MAX = 256 * 1024
@@ -63,10 +63,5 @@ def owed_evidence(records: Iterable[Record]) -> tuple[CollectEvidence, ...]:
 
 
 def _sealed(folder: Path, target: Path) -> Kept:
-    digest, size = hashlib.sha256(), 0
-    for path in sorted(target.iterdir()):
-        content = path.read_bytes()
-        digest.update(f"{path.name}\0{len(content)}\0".encode())
-        digest.update(content)
-        size += len(content)
-    return Kept(folder=str(target.relative_to(folder.parent)), digest=digest.hexdigest(), size_bytes=size)
+    digest, size = seal((path.name, path.read_bytes()) for path in sorted(target.iterdir()))
+    return Kept(folder=str(target.relative_to(folder.parent)), digest=digest, size_bytes=size)

@@ -3,7 +3,7 @@
 Invariant: as statuspage.py: worst first, every open incident with a next command, nothing from outside unescaped.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from watchdog.core.timeline import duration_text
@@ -30,8 +30,10 @@ def render_list(incidents: Iterable[Mapping[str, Any]], *, width: int, colour: b
     return page.text() or "no incident\n"
 
 
-def render_show(incident: Mapping[str, Any], *, width: int, colour: bool, story: str = "") -> str:
-    """Draw one incident; `story` is the end of its walk through the journal, as lines."""
+def render_show(
+    incident: Mapping[str, Any], *, width: int, colour: bool, story: str = "", seen: Sequence[str] = ()
+) -> str:
+    """Draw one incident; `story` is the end of its walk through the journal, `seen` are others about the same."""
     page = Page(width=width, colour=colour)
     identity = visible(incident["id"])
     sign, hue = _look(incident)
@@ -40,6 +42,8 @@ def render_show(incident: Mapping[str, Any], *, width: int, colour: bool, story:
     page.row("opened", since(incident["opened_wall_usec"], incident["opened_usec_ago"]))
     page.row("why", visible(incident["because"]) or "no reason is on record", lines_max=6)
     page.row("rule", f"{visible(incident['rule'])}, {incident['facts']} fact(s) so far")
+    if seen:
+        page.row("seen", f"{len(seen)} {'times' if len(seen) > 1 else 'time'} before: {visible(', '.join(seen))}")
     page.row("people", _people(incident))
     page.row("cause", "UNKNOWN (no human has signed one)")
     for number, command in enumerate(_commands(incident)):
