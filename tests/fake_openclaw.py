@@ -79,6 +79,8 @@ class Gateway:
                 "restartKind": "full-process",
             }
             (self.state / "handoff.json").write_text(json.dumps(record))
+            say("admission closed: restart (SIGUSR2: gateway.restart)")
+            say("received SIGUSR2; restarting")
             say("restart mode: full process restart (supervisor restart)")
             self.over.set()
             return
@@ -112,6 +114,8 @@ class Gateway:
             server = await asyncio.start_server(self.answer, "127.0.0.1", self.port)
         except OSError:
             say(f"another gateway instance is already listening on ws://127.0.0.1:{self.port}: EADDRINUSE")
+            say(f"Port {self.port} is already in use.")
+            say(f"- pid 1 root: somebody (127.0.0.1:{self.port})")
             return 1
         self.count_boots()
         say("http server listening (14 plugins; 0.1s)")
@@ -149,6 +153,7 @@ def main(folder: str, port: str) -> int:
     refused = refuses(state)
     if refused:
         say(refused)
+        say("Config write audit: SQLite diagnostic_events/config-audit state")
         return CONFIG_ERROR
     (state / "lock").write_text(json.dumps({"pid": os.getpid(), "port": int(port)}))
     code = asyncio.run(Gateway(state, int(port)).live())

@@ -5,6 +5,7 @@ probe channel:x                       a setting: the policy has this probe (`pro
 on-degraded restart                   a setting
 +1m  channel:x ok                     one outcome: ok, failed, error
 +1m  channel:x failed for 20m         one a minute, for so long; `cause local` and `saying "..."` may follow
++1h  restarts itself same-pid "..."   in place, by these means, with this evidence; `marked X` may follow
 +1h  work 5 sockets 4 for 2h          one report of counted measures every five minutes, for so long
 +1m  logs gave-up "no more retries"   a line of a known class
 +1m  code changed dist/main.js        what is newer than the process; `code fresh`
@@ -29,6 +30,7 @@ from watchdog.core.observations import (
     Reading,
 )
 from watchdog.core.policy import GatewayPolicy
+from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.core.timeline import MINUTE
 
 REPORT_USEC = 5 * MINUTE
@@ -114,10 +116,35 @@ class Sensing:
         seen = process or self.process(name)
         self.feed(CodeObserved(gateway=GatewayName(name), process=seen, changed=tuple(sorted(changed))))
 
+    def restarts_itself(
+        self,
+        means: str = "exec-in-place",
+        evidence: str = "a new program",
+        *,
+        to: ProcessRef | None = None,
+        mark: str = "",
+        name: str = "main",
+        process: ProcessRef | None = None,
+    ) -> None:
+        """Let the present life take its own place."""
+        seen = process or self.process(name)
+        self.feed(
+            SelfRestartSeen(
+                gateway=GatewayName(name),
+                process=seen,
+                means=SelfRestartMeans(means),
+                evidence=evidence,
+                successor=to,
+                mark=mark,
+            )
+        )
+
 
 def with_setting(rules: GatewayPolicy, line: str) -> GatewayPolicy:
-    """Return the rules with a setting about health."""
+    """Return the rules with a setting about health, or about what must be signed."""
     key, _, value = line.partition(" ")
+    if key == "signature":
+        return replace(rules, signature_for=tuple(sorted(value.split())))
     if key == "on-degraded":
         return replace(rules, health=replace(rules.health, on_degraded=OnDegraded(value)))
     name, *how = value.split()
@@ -139,6 +166,10 @@ def happens(stage: Sensing, name: str, words: list[str], usec: Callable[[str], i
             stage.probes(probe, result, max(1, span // MINUTE), name=name, **pairs)
         case ["logs", log_class, line]:
             stage.logs(log_class, line, name=name)
+        case ["restarts", "itself", means, evidence]:
+            stage.restarts_itself(means, evidence, name=name)
+        case ["restarts", "itself", means, evidence, "marked", mark]:
+            stage.restarts_itself(means, evidence, mark=mark, name=name)
         case ["code", "fresh"]:
             stage.code(name=name)
         case ["code", "changed", *files]:

@@ -15,6 +15,7 @@ from watchdog.core.events import ActionFailed, Event, GatewayReady, MainProcessS
 from watchdog.core.identity import ActionId, GatewayName, LifeId
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Readiness, ReadyPolicy
 from watchdog.core.rules import RuleId
+from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.gateway.child import ChildBackend
 from watchdog.gateway.launcher import Surroundings
 from watchdog.gateway.orphans import Orphans
@@ -38,6 +39,12 @@ Path("said").touch()
 time.sleep(600)
 """
 """Says READY=1 twice once it is told to."""
+
+EXECUTES = """
+while not Path("go").exists():
+    time.sleep(0.005)
+os.execv("/bin/sleep", ["sleep", "600"])
+"""
 
 SERVER = """
 import socket, sys, time
@@ -232,3 +239,72 @@ def test_notify_socket_that_cannot_be_made_refuses_the_start(tmp_path: Path) -> 
             assert not any(isinstance(each, MainProcessStarted) for each in reports)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("kind", [Readiness.TCP, Readiness.HTTP])
+def test_an_impostor_on_the_port_makes_nobody_ready(tmp_path: Path, kind: Readiness) -> None:
+    """The port answers well from the first moment on, and the gateway is ready when it is the gateway that answers."""
+    port = free_port()
+    target = f"127.0.0.1:{port}" if kind is Readiness.TCP else f"http://127.0.0.1:{port}/"
+    answered: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered.append((await reader.readline()).decode())
+        writer.write(b"HTTP/1.1 200 Fine\r\n\r\n")
+        writer.close()
+
+    async def story() -> None:
+        impostor = await asyncio.start_server(answer, "127.0.0.1", port)
+        script = SERVER.replace("for answer in (", "for answer in 100 * (")
+        async with gateway(
+            tmp_path, ReadyPolicy(kind=kind, target=target), sys.executable, "-c", script, str(port)
+        ) as (
+            _,
+            reports,
+        ):
+            await until(lambda: len(answered) > 2)
+            assert ready_count(reports) == 0
+            impostor.close()
+            await impostor.wait_closed()
+            (tmp_path / "say").touch()
+            await until(lambda: ready_count(reports) == 1)
+
+    asyncio.run(story())
+
+
+def test_behind_a_proxy_anybody_may_answer(tmp_path: Path) -> None:
+    """With owned = false another program listens for the gateway, and its answer counts."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 Fine\r\n\r\n")
+        writer.close()
+
+    async def story() -> None:
+        proxy = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = proxy.sockets[0].getsockname()[1]
+        ready = ReadyPolicy(kind=Readiness.HTTP, target=f"http://127.0.0.1:{port}/", owned=False)
+        async with gateway(tmp_path, ready, "sleep", "600") as (_, reports):
+            await until(lambda: ready_count(reports) == 1)
+        proxy.close()
+
+    asyncio.run(story())
+
+
+def test_gateway_that_executes_itself_is_told_at_the_next_look(tmp_path: Path) -> None:
+    """Same process, same life outside, no exit: the look says that it restarted itself, and still finds it running."""
+    script = NOTIFIER.replace("time.sleep(600)", EXECUTES)
+
+    async def story() -> None:
+        ready = ReadyPolicy(kind=Readiness.NOTIFY)
+        async with gateway(tmp_path, ready, sys.executable, "-c", script) as (backend, reports):
+            (tmp_path / "say").touch()
+            await until(lambda: ready_count(reports) == 1)
+            first = backend.observe()
+            (tmp_path / "go").touch()
+            await until(lambda: backend.observe() == first and isinstance(reports[-1], SelfRestartSeen))
+            seen = reports[-1]
+            assert isinstance(seen, SelfRestartSeen)
+            assert (seen.process, seen.means) == (first.process, SelfRestartMeans.EXEC_IN_PLACE)
+
+    asyncio.run(story())

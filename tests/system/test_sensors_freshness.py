@@ -15,7 +15,15 @@ import pytest
 from watchdog.core.identity import GatewayName, ProcessRef
 from watchdog.core.observations import CodeObserved
 from watchdog.origin.procfs import read_boot, read_stat
-from watchdog.sensors.freshness import CHANGED_MAX, FILES_MAX, Freshness, code_places, read_running, read_version
+from watchdog.sensors.freshness import (
+    CHANGED_MAX,
+    FILES_MAX,
+    Freshness,
+    code_of_command,
+    code_places,
+    read_running,
+    read_version,
+)
 
 pytestmark = pytest.mark.system
 
@@ -60,6 +68,20 @@ def changed(fresh: Freshness) -> tuple[str, ...]:
     found = fresh.look()
     assert found is not None
     return found.changed
+
+
+def test_a_program_that_hides_its_command_line_is_known_by_the_policys(tmp_path: Path) -> None:
+    """OpenClaw writes a title over its own words: what it was started with says where its code lies."""
+    script = package(tmp_path)
+    places = code_of_command((sys.executable, str(script)), str(tmp_path))
+    manifest = script.parent / "package.json"
+    with running(sys.executable, "-c", SCRIPT) as process:
+        blind, seeing = Freshness(MAIN, process), Freshness(MAIN, process, places)
+        assert (changed(blind), changed(seeing)) == ((), ())
+        manifest.write_text(json.dumps({"name": "agent", "version": "2.0.0"}))
+
+        assert str(manifest) in places
+        assert (changed(blind), changed(seeing)) == ((), (str(manifest),))
 
 
 def test_code_that_nobody_touched_is_fresh(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from watchdog.core.events import Event
 from watchdog.core.identity import GatewayName, LifeId, ProcessRef
 from watchdog.core.observations import CodeObserved, LogClass, LogClassSeen, Measure, MeasuresObserved, Reading
 from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.origin.listener import Listeners, answering
 from watchdog.origin.marks import LifeMark
+from watchdog.origin.members import is_member, list_members
 from watchdog.origin.procfs import read_boot, read_stat
 from watchdog.origin.sockdiag import Connection
-from watchdog.sensors.listener import Listeners, answering
-from watchdog.sensors.members import is_member, list_members
 from watchdog.sensors.resources import Resources
 from watchdog.sensors.sockets import count_remote
 from watchdog.sensors.vitals import Places, Sample, Vitals, summarise, take_sample, used_share
@@ -69,7 +69,7 @@ def test_levels_are_medians_and_rates_are_means() -> None:
         Sample(resources=used(12, ((1, 20 * SECOND), (2, SECOND))), sockets=4, disk=120),
     ]
 
-    readings = summarise(samples, used(1, ((1, 5 * SECOND),)), 30, MINUTE)
+    readings = summarise(samples, used(1, ((1, 5 * SECOND),)), {Measure.LOG_LINES: 30, Measure.WORK: 2}, MINUTE)
 
     assert readings == tuple(
         Reading(measure=measure, value=value)
@@ -82,6 +82,7 @@ def test_levels_are_medians_and_rates_are_means() -> None:
             (Measure.PROCESSES, 1),
             (Measure.SOCKETS, 3),
             (Measure.THREADS, 2),
+            (Measure.WORK, 2_000),
         )
     )
 
@@ -91,9 +92,9 @@ def test_what_could_not_be_read_is_left_out() -> None:
     blind = Sample(resources=None, sockets=None, disk=None)
     hidden = Sample(resources=used(10, ((1, 1),), files=None), sockets=None, disk=None)
 
-    told = summarise([blind, hidden], None, None, MINUTE)
+    told = summarise([blind, hidden], None, {Measure.LOG_LINES: None, Measure.WORK: None}, MINUTE)
 
-    assert summarise([blind], None, None, MINUTE) == ()
+    assert summarise([blind], None, {}, MINUTE) == ()
     assert {reading.measure for reading in told} == {Measure.MEMORY, Measure.THREADS, Measure.PROCESSES}
 
 
@@ -163,6 +164,21 @@ def test_a_table_that_cannot_be_read_is_no_number() -> None:
     assert Listeners(refuse).stranger_at("127.0.0.1", 80, mark_of(os.getpid())) == ""
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account is needed, from which a process can be hidden")
+@pytest.mark.parametrize(("manager_id", "named"), [(7, ""), (8, "a process of uid 12345")])
+def test_systemd_listens_for_a_gateway_that_cannot_be_looked_into(manager_id: int, named: str) -> None:
+    """A socket that systemd made and handed on is the gateway's, as long as nothing shows that it is not."""
+    listener = Connection(source=(LOOPBACK, 80), destination=(bytes(4), 0), uid=12345, inode=1, cgroup_id=7)
+    mark = mark_of(os.getpid())
+    child = os.fork()
+    if child == 0:
+        os.setresuid(65534, 65534, 65534)
+        found = Listeners(lambda _: (listener,), manager_id).stranger_at("127.0.0.1", 80, mark)
+        os._exit(0 if found == named else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_the_most_exact_listener_answers() -> None:
     """An address of its own goes before any address, and IPv6's any takes what nobody else does."""
     exact, anywhere = connection(1, source=(LOOPBACK, 80)), connection(2, source=(bytes(4), 80))
@@ -221,3 +237,27 @@ def test_a_log_that_vanishes_makes_no_silence(tmp_path: Path) -> None:
 
     for measured in asyncio.run(scene()):
         assert Measure.LOG_LINES not in {each.measure for each in measured.readings}
+
+
+def test_that_nothing_can_be_read_any_more_is_told_once() -> None:
+    """A report of nothing follows the last that held anything, and no other follows that."""
+
+    async def scene() -> list[MeasuresObserved]:
+        reports: list[Event] = []
+        vitals = Vitals(reports.append, now_usec, every_s=0.0005)
+        process = ref(os.getpid())
+        marks = [mark_of(os.getpid())]
+        vitals.life_began(MAIN, process, lambda: marks[0] if marks else None, Places())
+        measured = lambda: [each for each in reports if isinstance(each, MeasuresObserved)]  # noqa: E731 - said twice
+        await until(lambda: bool(measured()))
+        marks.clear()
+        await until(lambda: not measured()[-1].readings)
+        count, seen = len(measured()), sum(isinstance(each, CodeObserved) for each in reports)
+        await until(lambda: sum(isinstance(each, CodeObserved) for each in reports) >= seen + 3)
+        assert len(measured()) == count
+        await vitals.close()
+        return measured()
+
+    told = asyncio.run(scene())
+
+    assert [bool(each.readings) for each in told][-2:] == [True, False]

@@ -1,10 +1,25 @@
 """How a life ended: the closed tables."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchdog.core.endings import EndingClass, ExitRecord, Sender, classify, ending_text, fingerprint
+from watchdog.core.endings import (
+    EndingClass,
+    ExitRecord,
+    Sender,
+    SignalSender,
+    classify,
+    ending_text,
+    fingerprint,
+    most_telling,
+)
+
+BASH = SignalSender(
+    signal="SIGKILL", pid=4711, comm="bash", cgroup="/user.slice/session-3.scope", unit="session-3.scope", uid=1000
+)
 
 ENDINGS = [
     (ExitRecord(code=0), EndingClass.CLEAN),
@@ -29,8 +44,13 @@ ENDINGS = [
     (ExitRecord(replaced=True, code=0), EndingClass.REPLACED),
     (ExitRecord(code=1, last_line="Error: listen EADDRINUSE: :::18789"), EndingClass.ADDRESS_IN_USE),
     (ExitRecord(code=1, last_line="Invalid config: port"), EndingClass.BAD_CONFIGURATION),
+    (ExitRecord(code=78, last_line="Gateway start blocked: existing config is missing"), EndingClass.BAD_CONFIGURATION),
+    (ExitRecord(code=78, last_line="existing gateway is healthy, exiting with code 78"), EndingClass.ADDRESS_IN_USE),
+    (ExitRecord(code=78, last_line="another process owns gateway-lifecycle"), EndingClass.ADDRESS_IN_USE),
+    (ExitRecord(code=78, last_line="heap out of memory"), EndingClass.BAD_CONFIGURATION),
     (ExitRecord(code=1, last_line="duplicate gateway found"), EndingClass.DUPLICATE),
     (ExitRecord(signal="SIGKILL", last_line="JavaScript heap out of memory"), EndingClass.OUT_OF_MEMORY),
+    (ExitRecord(signal="SIGKILL", last_line="config reload skipped (invalid config)"), EndingClass.KILLED),
 ]
 
 
@@ -38,6 +58,25 @@ ENDINGS = [
 def test_an_ending_has_one_class(record: ExitRecord, ending: EndingClass) -> None:
     """Sender, code, signal and text are read in this order, and the first that matches names the ending."""
     assert classify(record) is ending
+
+
+@pytest.mark.parametrize(
+    ("lines", "telling"),
+    [
+        ((), ""),
+        (("one", "two"), "two"),
+        (("Gateway start blocked: no mode", "Config write audit: SQLite"), "Gateway start blocked: no mode"),
+        (("listen EADDRINUSE", "port 1 is already in use", "- pid 3675"), "listen EADDRINUSE"),
+        (
+            ("closed: restart (SIGUSR2: config reload)", "received SIGUSR2", "bye"),
+            "closed: restart (SIGUSR2: config reload)",
+        ),
+        (("received SIGTERM; shutting down", "heap out of memory", "bye"), "heap out of memory"),
+    ],
+)
+def test_last_words_are_seldom_the_last_line(lines: tuple[str, ...], telling: str) -> None:
+    """Programs tidy up after they have said why they end: a line of a known class tells, then one of a known text."""
+    assert most_telling(lines) == telling
 
 
 def test_every_class_is_the_class_of_something() -> None:
@@ -70,6 +109,13 @@ def test_numbers_do_not_make_endings_different() -> None:
     assert fingerprint(one) == fingerprint(other)
 
 
+def test_pids_of_senders_do_not_make_endings_different() -> None:
+    """The same hand kills with another pid every time."""
+    one, other = (ExitRecord(signal="SIGKILL", sent_by=replace(BASH, pid=pid)) for pid in (1, 2))
+
+    assert fingerprint(one) == fingerprint(other)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -91,6 +137,23 @@ def test_any_witness_makes_endings_different(other: ExitRecord) -> None:
         (ExitRecord(signal="SIGKILL", by=Sender.PEER_INSTANCE), "duplicate (SIGKILL by peer-instance)"),
         (ExitRecord(), "status-unknown (exit status not known)"),
         (ExitRecord(host_lost=True), "the host went down without a shutdown"),
+        (
+            ExitRecord(signal="SIGKILL", by=Sender.HUMAN, sent_by=BASH),
+            "killed (SIGKILL by pid 4711 (bash) in session-3.scope, human)",
+        ),
+        (ExitRecord(signal="SIGKILL", sent_by=BASH), "killed (SIGKILL by pid 4711 (bash) in session-3.scope)"),
+        (
+            ExitRecord(code=0, by=Sender.HUMAN, sent_by=replace(BASH, signal="SIGTERM", comm="", unit="")),
+            "clean (exit status 0 after SIGTERM by pid 4711 in /user.slice/session-3.scope, human)",
+        ),
+        (
+            ExitRecord(signal="SIGKILL", sent_by=replace(BASH, pid=0)),
+            "killed (SIGKILL by a process outside of this container)",
+        ),
+        (
+            ExitRecord(signal="SIGINT", sent_by=SignalSender(signal="SIGINT", by_kernel=True)),
+            "terminated (SIGINT by the kernel)",
+        ),
     ],
 )
 def test_an_ending_reads_without_the_gateways_own_text(record: ExitRecord, text: str) -> None:

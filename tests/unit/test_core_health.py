@@ -113,6 +113,13 @@ def test_an_impostor_is_named_at_once(play: Any) -> None:
     assert page.title.startswith("NOT ITSELF")
 
 
+def test_an_impostor_needs_no_start_grace(play: Any) -> None:
+    """A life that starts may be late; that somebody else answers in its place is told before it has passed once."""
+    play.given(probes=CHANNEL)
+    play.after("1m").probes("channel:x", "failed", 3, cause="impostor", saying="pid 7 in cron.service")
+    play.decided(QueuePage, rule=RuleId.IMPOSTOR, severity=Severity.CRITICAL)
+
+
 def test_a_channel_that_comes_and_goes_is_flapping(play: Any) -> None:
     """Five times down for some minutes each, none of them long: a finding of its own."""
     play.given(probes=CHANNEL)

@@ -1,5 +1,6 @@
 """Maintenance and silences: a human's, for a time, and never over a hold."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -165,3 +166,30 @@ def test_a_reason_is_kept_with_it(play: Any) -> None:
     play.after("1s").asks("human", "maintenance", reason="disk swap", lasting="1h")
     play.decided(QuietGranted)
     assert "disk swap" in play.gateway().maintenance.because
+
+
+@pytest.mark.parametrize("subject", ["", "degradation", "channel:x"])
+def test_the_command_that_is_printed_ends_that_silence_and_no_other(subject: str, play: Any) -> None:
+    """One of three is ended by the words that were printed when it began; without words all of them are."""
+    play.given(probes=CHANNEL)
+    printed = {}
+    for each in ("", "degradation", "channel:x"):
+        play.after("1s").asks("human", "silence", lasting="1h", subject=each)
+        printed[each] = play.decided(AnswerRequest, outcome=Outcome.GRANTED).next_commands[0]
+    _, _, name, what, end = shlex.split(printed[subject])
+    play.after("1s").asks("human", "silence-end", subject=what, name=name)
+    play.decided(QuietEnded, subject=subject)
+
+    assert end == "--end"
+    assert {silence.subject for silence in play.gateway().silences} == {"", "degradation", "channel:x"} - {subject}
+    play.after("1s").asks("human", "silence-end")
+    play.decided_often(QuietEnded, 2)
+
+
+@pytest.mark.parametrize("subject", ["--end", "two words", "$(reboot)", "x;y"])
+def test_a_silence_about_what_has_no_such_name_is_no_silence(subject: str, play: Any) -> None:
+    """Nothing could ever be silenced by it, and its end could not be typed."""
+    play.given()
+    play.asks("human", "silence", lasting="1h", subject=subject)
+    play.decided(AnswerRequest, rule=RuleId.REQUEST_NOTHING_TO_DO)
+    assert play.gateway().silences == ()

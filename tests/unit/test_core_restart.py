@@ -133,6 +133,31 @@ def test_ways_to_restart_oneself_share_a_small_account(how: dict[str, Any], play
     play.decided(StartGateway, charge=Charge.SELF_RESTART)
 
 
+def test_a_refused_configuration_is_held_at_once(play: Any) -> None:
+    """Exit status 78 before it served: another start would read the same, so nobody waits for two more."""
+    play.answers_starts = False
+    play.given_nothing()
+    play.gatedog_starts()
+    play.policy_loads(*play.policies())
+    play.looks()
+    play.begins()
+    play.ends(code=78, saying="Gateway start blocked: existing config is missing gateway.mode")
+    play.decided(HoldPlaced, rule=RuleId.CONFIGURATION_REFUSED)
+    play.decided(QueuePage, title="HELD - not restarting")
+    play.stands(Phase.HELD, Hold.HELD)
+
+
+@pytest.mark.parametrize("saying", ["", "another process owns gateway-lifecycle"])
+def test_status_78_is_tried_again_where_it_may_mean_something_else(saying: str, play: Any) -> None:
+    """Of a life that has served, and of one that says that its place is taken."""
+    play.given()
+    play.after("1h")
+    if saying:
+        play.ends(code=1)
+    play.ends(code=78, saying=saying)
+    play.decided_often(HoldPlaced, 0)
+
+
 @pytest.mark.parametrize(
     "how", [{"code": 1}, {"code": 1, "by": "self"}, {"signal": "SIGKILL"}, {"code": 0, "by": "human"}]
 )

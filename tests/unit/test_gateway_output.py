@@ -34,6 +34,16 @@ def test_last_line_skips_lines_without_anything_to_read(tmp_path: Path) -> None:
     assert last_line(log) == "last words"
 
 
+def test_last_line_is_the_telling_one_of_the_last_few(tmp_path: Path) -> None:
+    """What stands before them may be hours old, and is not taken for the reason of an end."""
+    log = tmp_path / "log"
+    log.write_text("Invalid config: port\n" + "\n".join(f"line {number}" for number in range(8)))
+    early = last_line(log)
+    log.write_text("Invalid config: port\n" + "\n".join(f"line {number}" for number in range(7)))
+
+    assert (early, last_line(log)) == ("line 7", "Invalid config: port")
+
+
 def test_last_line_survives_bytes_that_are_no_text(tmp_path: Path) -> None:
     """Output that is not UTF-8 is shown as far as it is."""
     log = tmp_path / "1.log"

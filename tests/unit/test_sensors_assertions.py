@@ -96,8 +96,12 @@ def test_any_json_is_judged(value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "uptime"),
     [
-        (READY, 12.0),
+        (READY, 0.012),
+        ('{"uptimeMs": 39533}', 39.533),
         ('{"uptime": 3.5}', 3.5),
+        (f'{{"uptime": 1{"0" * 400}}}', None),
+        ('{"uptime": Infinity}', None),
+        ('{"": 3}', None),
         ('{"uptime": "long"}', None),
         ("[]", None),
         ("no", None),
@@ -105,7 +109,7 @@ def test_any_json_is_judged(value: object) -> None:
     ],
 )
 def test_the_gateways_own_uptime_is_read(text: str, uptime: float | None) -> None:
-    """A number under one of the usual names, and nothing else."""
+    """A number under one of the usual names, in seconds, and nothing else."""
     assert read_uptime(text) == uptime
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from watchdog.core.events import LimitReached
 from watchdog.core.identity import GatewayName
 from watchdog.core.observations import LogClass
 from watchdog.core.timeline import MINUTE
 from watchdog.sensors.activity import Activity
-from watchdog.sensors.logclasses import TABLE, Patterns
+from watchdog.sensors.logclasses import TABLE, Patterns, WorkLines
 from watchdog.sensors.logtail import LINE_BYTES, READ_BYTES, LogTail, Piece
 
 MAIN = GatewayName("main")
@@ -208,3 +209,42 @@ def test_lines_are_counted_and_no_log_is_no_count() -> None:
     list(activity.take(Piece(lines=("a", "b"), skipped=3), 0))
 
     assert (none, activity.count_lines(), activity.count_lines()) == (None, 5, None)
+
+
+# -- work ----------------------------------------------------------------------------------------------------------
+
+
+def test_work_is_counted_by_the_lines_that_a_human_named() -> None:
+    """Without such lines there is no number; with them, none of them is a zero."""
+    activity = Activity(MAIN, PATTERNS)
+    piece = Piece(lines=("Message 4 SENT to x", "message sent", "job 7 is done", "hello"))
+
+    list(activity.take(piece, 0))
+    unknown = activity.count_work()
+    activity.work = WorkLines(("message * sent", "job * done"))
+    list(activity.take(piece, 0))
+    counted = activity.count_work()
+    list(activity.take(Piece(), 0))
+    none = activity.count_work()
+    list(activity.take(None, 0))
+
+    assert (unknown, counted, none, activity.count_work()) == (None, 2, 0, None)
+
+
+def test_work_of_which_some_may_lack_is_no_number_and_what_lacks_is_told_once_an_hour() -> None:
+    """A flood hides how much was done; that lines were left out is said, and not with each look."""
+    activity = Activity(MAIN, PATTERNS)
+    activity.work = WorkLines(("done",))
+    told = [
+        each
+        for minute in range(90)
+        for each in activity.take(Piece(lines=("done",), skipped=10), minute * MINUTE)
+        if isinstance(each, LimitReached)
+    ]
+    flooded = activity.count_work()
+    list(activity.take(Piece(lines=("done",)), 91 * MINUTE))
+    after = activity.count_work()
+    list(activity.take(Piece(lines=("done",), is_cut=True), 92 * MINUTE))
+
+    assert [each.dropped for each in told] == [10, 600]
+    assert (flooded, after, activity.count_work()) == (None, 1, None)

@@ -275,38 +275,6 @@ def test_the_end_of_a_program_is_an_outcome(end: End | OSError, result: ProbeRes
     asyncio.run(scene())
 
 
-# -- uptime --------------------------------------------------------------------------------------------------------
-
-
-def test_an_uptime_that_drops_under_one_process_is_told() -> None:
-    """A restart in place keeps the pid; the gateway's own clock gives it away. Growth and a new life do not."""
-
-    async def scene() -> None:
-        told: list[str] = []
-        words = (
-            b'{"uptimeMs": 50000}',
-            b'{"uptimeMs": 80000}',
-            b'{"uptimeMs": 300}',
-            b'{"uptimeMs": 900}',
-            b"none",
-            b"[]",
-        )
-        runner = FakePrograms(*[End(text) for text in words])
-        prober = Prober(lambda _: None, now_usec, runners={MAIN: runner}, on_restart=lambda *a: told.append(str(a[2])))
-        prober.adopt([policy(program())])
-        prober.life_began(MAIN, OWN, mark_of)
-        counts = []
-        for _ in words:
-            await prober.look_now(MAIN, "p")
-            counts.append(len(told))
-        await prober.close()
-
-        assert counts == [0, 0, 1, 1, 1, 1]
-        assert told == ["probe p: its uptime dropped"]
-
-    asyncio.run(scene())
-
-
 # -- words of sd_notify --------------------------------------------------------------------------------------------
 
 

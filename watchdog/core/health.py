@@ -92,8 +92,8 @@ def on_probe(turn: Turn, event: ProbeObserved) -> None:
     known = next((probe for probe in health.probes if probe.name == event.probe), ProbeState(name=event.probe))
     lived = turn.now_usec - life.began_usec
     in_grace = not known.passed and lived < probes.grace_usec(health.settles, rules, policy.health)
-    if in_grace and event.result is not ProbeResult.OK:
-        return
+    if in_grace and event.result is not ProbeResult.OK and event.cause is not ProbeCause.IMPOSTOR:
+        return  # a life that starts answers late; that a stranger answers is true from the first moment on
     after = probes.observe(turn, known, event, rules, policy.health)
     if after is known and health.health is Health.HEALTHY and not health.signs:
         return
@@ -122,7 +122,10 @@ def on_measures(turn: Turn, event: MeasuresObserved) -> None:
     """Something was counted."""
     gateway = turn.gateway(event.gateway)
     life = _judged_life(gateway)
-    if life is None or life.process != event.process or life.ready_usec is None or not event.readings:
+    if life is None or life.process != event.process or life.ready_usec is None:
+        return
+    if not event.readings:
+        _lose_measures(turn, event.gateway)
         return
     if turn.now_usec - life.ready_usec < MEASURES_SETTLE_USEC:
         return
@@ -142,6 +145,14 @@ def on_measures(turn: Turn, event: MeasuresObserved) -> None:
     learned = tuple(sorted(normals.values(), key=lambda normal: normal.measure.value))
     turn.put(replace(gateway, health=replace(gateway.health, measured=True, signs=standing, normals=learned)))
     _conclude(turn, event.gateway)
+
+
+def _lose_measures(turn: Turn, name: GatewayName) -> None:
+    """Nothing can be counted any more: what only the counts showed to be well is unknown, and signs stand."""
+    gateway = turn.gateway(name)
+    if gateway.health.measured:
+        turn.put(replace(gateway, health=replace(gateway.health, measured=False)))
+        _conclude(turn, name)
 
 
 def on_code(turn: Turn, event: CodeObserved) -> None:
@@ -338,7 +349,7 @@ def _report(turn: Turn, name: GatewayName, found: HealthFinding, did: str) -> No
             did=did,
             next_command=f"gatedog status {name}",
             agent_says=found.says,
-            life=LifeId(0) if gateway.life is None else gateway.life.life,
+            life=LifeId(0) if gateway.life is None else gateway.life.on_record,
         ),
     )
 

@@ -5,10 +5,10 @@ microseconds. A probe is described here in full, so that a history says what was
 sensors/'s. A probe never carries a secret: a header with a token belongs into a file that the gateway's user may read.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
+from watchdog.core.values import dataclass
 
 
 class ProbeKind(Enum):
@@ -125,3 +125,5 @@ class HealthPolicy:
     """So many turns from passing to failing within `flaps_per_usec` are a finding of their own."""
     flaps_per_usec: int = 4 * HOUR
     disk_full_percent: int = 95
+    work_lines: tuple[str, ...] = ()
+    """Lines of its log that say that a piece of work is done, in lower case or not; `*` stands for anything."""

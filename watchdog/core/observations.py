@@ -5,10 +5,10 @@ run is an ERROR and not a failure, a measure that could not be read is left out 
 gateway look better or worse. Texts are one line of at most 200 characters, cut by the room that read them.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from watchdog.core.identity import GatewayName, ProcessRef
+from watchdog.core.values import dataclass
 
 
 class ProbeResult(Enum):
@@ -99,7 +99,10 @@ class LogClassSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuresObserved:
-    """What was counted over the last `span_usec`, sorted by measure; what could not be read is not in it."""
+    """What was counted over the last `span_usec`, sorted by measure; what could not be read is not in it.
+
+    Empty: nothing can be read any more.
+    """
 
     gateway: GatewayName
     process: ProcessRef

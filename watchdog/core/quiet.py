@@ -10,6 +10,7 @@ Invariant: no quiet lasts longer than it may, whatever was asked for: one that n
 """
 
 from dataclasses import replace
+from shlex import quote
 
 from watchdog.core import escalation
 from watchdog.core.asks import Ask, fail, grant
@@ -26,6 +27,8 @@ MAINTENANCE_MAX_USEC = DAY
 SILENCE_MAX_USEC = 7 * DAY
 DEFAULT_USEC = HOUR
 SILENCES_MAX = 16
+EVERYTHING = "everything"
+"""What people call the silence about all of a gateway, to tell it from "every silence there is" when one is ended."""
 
 
 def on_granted(turn: Turn, ask: Ask) -> None:
@@ -58,16 +61,32 @@ def _begin_maintenance(turn: Turn, ask: Ask) -> None:
 
 def _begin_silence(turn: Turn, ask: Ask) -> None:
     name, subject = ask.event.gateway, ask.event.subject
+    if not _can_be_named(subject):
+        because = "no matter and no probe can have such a name"
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog status {name}")
+        return
+    subject = "" if subject == EVERYTHING else subject
     gateway = turn.gateway(name)
     others = tuple(silence for silence in gateway.silences if silence.subject != subject)
     if len(others) >= SILENCES_MAX:
         because = f"{SILENCES_MAX} silences at once are enough"
-        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog silence {name} --end")
+        soonest = min(others, key=lambda silence: silence.until_usec)
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, end_of_silence(name, soonest.subject))
         return
     quiet = _quiet(turn, ask, SILENCE_MAX_USEC, subject)
     silences = tuple(sorted((*others, quiet), key=lambda silence: silence.subject))
     turn.put(replace(gateway, silences=silences))
-    _grant(turn, ask, quiet, RuleId.SILENCE_BEGAN, f"gatedog silence {name} --end")
+    _grant(turn, ask, quiet, RuleId.SILENCE_BEGAN, end_of_silence(name, subject))
+
+
+def end_of_silence(gateway: GatewayName, subject: str) -> str:
+    """Return the command that ends this one silence, and no other."""
+    return f"gatedog silence {gateway} {quote(subject or EVERYTHING)} --end"
+
+
+def _can_be_named(subject: str) -> bool:
+    """Say whether this could be a matter or a probe; what begins with "-" could not even be typed."""
+    return not subject.startswith("-") and all(letter.isalnum() or letter in ":._-" for letter in subject)
 
 
 def _quiet(turn: Turn, ask: Ask, longest: int, subject: str) -> Quiet:
@@ -96,7 +115,8 @@ def _grant(turn: Turn, ask: Ask, quiet: Quiet, rule: RuleId, command: str) -> No
 def _end_early(turn: Turn, ask: Ask, *, maintenance: bool) -> None:
     name = ask.event.gateway
     gateway = turn.gateway(name)
-    silences = tuple(one for one in gateway.silences if ask.event.subject in ("", one.subject))
+    asked = ask.event.subject
+    silences = tuple(one for one in gateway.silences if asked in ("", one.subject or EVERYTHING))
     ended = silences if not maintenance else (() if gateway.maintenance is None else (gateway.maintenance,))
     if not ended:
         what = "maintenance" if maintenance else "silence"

@@ -7,12 +7,13 @@ Theory of operation. Page and hold are two decisions. Whether people are told de
     2. nobody wants it up                       -> no start
     3. it was released and is on probation      -> hold again
     4. safe mode, and its one start was made    -> hold
-    5. a detector asks for a hold, or a window of the restart budget is spent
+    5. it refused its configuration             -> hold   (another start would read the same)
+    6. a detector asks for a hold, or a window of the restart budget is spent
          and it fails by itself on a host without network -> slow   (a hold would outlast the outage)
          and only a plain window, and the policy says so   -> slow
          otherwise                                         -> hold
-    6. it was a slow try that did not last      -> slow again
-    7. otherwise                                -> again: at once the first time, then after a growing delay
+    7. it was a slow try that did not last      -> slow again
+    8. otherwise                                -> again: at once the first time, then after a growing delay
 
 Giving up by clean exit, being killed from inside, restarting in place and dying soon after a refused ask are all ways
 by which a supervised agent restarts itself; they share the small `self_restart` account.
@@ -20,10 +21,10 @@ by which a supervised agent restarts itself; they share the small `self_restart`
 Invariant: every branch leaves a decision with its reason behind, the branches without a start included.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
-from watchdog.core import budget, incident, safemode, spiral
+from watchdog.core import budget, endings, incident, safemode, spiral
 from watchdog.core.decisions import Charge, HoldPlaced, OriginKind, Severity, SlowEntered, StartWithheld
 from watchdog.core.endings import EndingClass, ExitRecord, Sender, classify, ending_text, fingerprint
 from watchdog.core.hold import HoldMove
@@ -39,15 +40,17 @@ from watchdog.core.state import ChainLink, GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import dataclass
 
 _NO_PROCESS = ProcessRef(pid=0, start_ticks=0, boot=BootId(""))
 """Stands in for the process of a start that made none."""
 
 _BY_ITSELF = frozenset({EndingClass.FAILED, EndingClass.CRASHED, EndingClass.TIMED_OUT, EndingClass.CLEAN})
 
-
 UNJOURNALED_START_USEC = 10 * MINUTE
 """While the journal cannot be written, starts are at least this far apart (law 3)."""
+
+REFUSED_CONFIGURATION = "it refused its configuration, and another start would read the same"
 
 
 class Course(Enum):
@@ -249,6 +252,8 @@ def _conclude(
         return Conclusion(course=Course.HOLD, rule=RuleId.PROBATION_FAILED, because=because)
     if safemode.start_is_spent(turn, gateway):
         return Conclusion(course=Course.HOLD, rule=RuleId.SAFE_MODE, because=safemode.SPENT)
+    if life.ready_usec is None and endings.refuses_configuration(record):
+        return Conclusion(course=Course.HOLD, rule=RuleId.CONFIGURATION_REFUSED, because=REFUSED_CONFIGURATION)
     exhausted = _exhausted(turn, gateway, policy, found)
     if exhausted is not None:
         return _hold_or_slow(turn, policy, record, exhausted)
@@ -358,7 +363,7 @@ def _tell(
             because=f"{'; '.join(reasons)}; last: {ending_text(record)}",
             did=did,
             next_command=command,
-            life=life.life,
+            life=life.on_record,
             agent_says=record.last_line,
             tell_anyway=stopped,
         ),

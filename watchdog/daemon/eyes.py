@@ -10,15 +10,19 @@ from pathlib import Path
 
 from watchdog.control.wire import LookStatus, ProbeRow
 from watchdog.core.events import Event
-from watchdog.core.identity import GatewayName, LifeId
+from watchdog.core.identity import GatewayName, LifeId, ProcessRef
 from watchdog.core.policy import GatewayPolicy, Policy
+from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.core.state import Phase, State
 from watchdog.daemon.backends import Backends
 from watchdog.daemon.options import DaemonOptions
 from watchdog.daemon.probeview import look_status, probe_row
 from watchdog.gateway.child import ChildBackend
 from watchdog.gateway.programs import ChildPrograms, UnitPrograms
+from watchdog.sensors.freshness import code_of_command
+from watchdog.sensors.journaltail import JournalTail
 from watchdog.sensors.lookout import Lookout, Vantage, read_uptime_usec
+from watchdog.sensors.probes.words import Pulse
 
 _PHASES_WITH_PROCESS = frozenset({Phase.STARTING, Phase.UP})
 
@@ -30,8 +34,9 @@ class Eyes:
         self._backends = backends
         self._options = options
         self._programs: list[ChildPrograms] = []
+        self._tails: list[JournalTail] = []
         vantages = {gateway.name: self._vantage(gateway) for gateway in options.policy.gateways}
-        self._lookout = Lookout(report, vantages)
+        self._lookout = Lookout(report, vantages, on_restart=lambda *seen: report(_restarted_in_place(*seen)))
         self._lookout.adopt(options.policy.gateways)
         for backend in backends.by_name.values():
             if isinstance(backend, ChildBackend):
@@ -67,11 +72,25 @@ class Eyes:
         await self._lookout.close()
         for programs in self._programs:
             programs.close()
+        for tail in self._tails:
+            tail.close()
+
+    async def _pulse(self, unit: GatewayName) -> Pulse:
+        beat_usec, status = await self._backends.units[unit].heard()
+        return Pulse(beat_usec=beat_usec, status=status)
 
     def _vantage(self, gateway: GatewayPolicy) -> Vantage:
         backend = self._backends.by_name[gateway.name]
         if gateway.command is None:
-            return Vantage(marks=backend.life_marks, runner=UnitPrograms(gateway, self._backends.run_errand))
+            tail = JournalTail(gateway.unit)
+            self._tails.append(tail)
+            return Vantage(
+                marks=backend.life_marks,
+                runner=UnitPrograms(gateway, self._backends.run_errand),
+                pulse=lambda: self._pulse(gateway.name),
+                tail=tail,
+                state_folder=lambda: self._backends.units[gateway.name].state_folder,
+            )
         programs = ChildPrograms(
             gateway.name,
             gateway.command,
@@ -81,6 +100,7 @@ class Eyes:
         )
         self._programs.append(programs)
         logs = self._options.state_folder / "log" / gateway.name
+        folder = gateway.command.directory or str(Path.cwd())
 
         def log(life: LifeId) -> Path:
             return logs / f"{life}.log"
@@ -89,5 +109,11 @@ class Eyes:
             marks=backend.life_marks,
             runner=programs,
             log=log,
-            state_folder=gateway.command.directory or str(Path.cwd()),
+            state_folder=lambda: folder,
+            code=code_of_command(gateway.command.argv, folder),
         )
+
+
+def _restarted_in_place(gateway: GatewayName, process: ProcessRef, evidence: str) -> SelfRestartSeen:
+    """Say that the program started over; who noticed remembers it, so one restart is reported once."""
+    return SelfRestartSeen(gateway=gateway, process=process, means=SelfRestartMeans.SAME_PID, evidence=evidence)

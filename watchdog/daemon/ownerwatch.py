@@ -3,7 +3,8 @@
 Theory of operation. Three pairs of eyes: systemd's own word on the unit (gateway/), files and ports that gatedog can
 read (sensors/), and what root's inspection left in /run (origin/enforcing). Their sum is one observation per gateway;
 one that says nothing new is folded. Files are compared in a thread, every few minutes; the rest is cheap and looked at
-with every round. After a life has started, root is asked to look again, at most once a minute.
+with every round. After a life has started, root is asked to look again, at most once a minute. Of a child gateway only
+the port is looked at: what else could start it is the human's own command line.
 
 Invariant: nothing here decides, and a look that could not be taken changes nothing that is known.
 """
@@ -63,6 +64,11 @@ class OwnerWatch:
             for gateway in policy.gateways
             if gateway.unit
         }
+        self._children = tuple(
+            gateway
+            for gateway in policy.gateways
+            if gateway.command is not None and gateway.port and gateway.ready.owned
+        )
         self._looks = 0
 
     def begin(self) -> list[Event]:
@@ -94,6 +100,10 @@ class OwnerWatch:
             if not self._is_newborn(name):
                 self._report(self._binding(watched.policy))
             self._report(OwnershipObserved(gateway=name, rivals=self._rivals(name, watched)))
+        for child in self._children:
+            marks = self._backends.by_name[child.name].life_marks()
+            at_port = await asyncio.to_thread(portowner.look_at_port_of_child, child.port, marks)
+            self._report(OwnershipObserved(gateway=child.name, rivals=at_port))
 
     def glimpses(self, name: GatewayName) -> tuple[Glimpse, ...]:
         """Return what the gateway's own commands said last."""

@@ -9,10 +9,13 @@ import os
 import re
 from pathlib import Path
 
+from watchdog.core.endings import most_telling
 from watchdog.core.events import TEXT_MAX
 
 _TAIL_BYTES = 8192
-"""How far from the end the last line is looked for."""
+"""How far from the end the last lines are looked for."""
+LAST_LINES = 8
+"""So many are read as one's last words: what stands before them may be hours old."""
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -88,12 +91,15 @@ def tail(file: Path, bytes_max: int) -> bytes:
 
 
 def last_line(file: Path) -> str:
-    """Return the last line with something printable in it, made safe; empty when there is none."""
+    """Return the most telling of the last lines with something printable in them, made safe; empty if there is none."""
+    found: list[str] = []
     for line in reversed(tail(file, _TAIL_BYTES).decode("utf-8", errors="replace").splitlines()):
         clean = one_line(line)
         if clean:
-            return clean
-    return ""
+            found.append(clean)
+        if len(found) == LAST_LINES:
+            break
+    return most_telling(tuple(reversed(found)))
 
 
 def one_line(text: str) -> str:

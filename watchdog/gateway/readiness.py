@@ -2,13 +2,15 @@
 
 Invariant: at most one report for each watch; a question that gets no answer is asked again and is never a failure
 here, because how long "not yet" may last is ruled in core/. A READY=1 counts only from a process of the life: the
-socket lies where other programs of that user could write to it.
+socket lies where other programs of that user could write to it. So does an answer on this host, for the same reason: a
+gateway that cannot have its port because an impostor holds it was ready the moment it began, by the impostor's answer.
 
 `notify` follows systemd's protocol on a socket of our own. It is bound to a path so that a life started before this
 daemon still reaches it. READY=1 is heard here; WATCHDOG= and STATUS= are passed on as they came (`hear`), for probes.
 """
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
@@ -20,6 +22,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from watchdog.core.healthpolicy import ProbeKind
 from watchdog.core.policy import GatewayPolicy, Readiness, ReadyPolicy
+from watchdog.origin.listener import Listeners
+from watchdog.origin.marks import LifeMark
 
 _POLL_FIRST_SECONDS = 0.25
 _POLL_LATER_SECONDS = 1.0
@@ -91,10 +95,16 @@ class ReadinessWatch:
         age_usec: int,
         report: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        mark: Callable[[], LifeMark] | None = None,
     ) -> None:
-        """Begin to watch a life that is `age_usec` old. A `notify` watch is told by its backend, through `hear`."""
+        """Begin to watch a life that is `age_usec` old. A `notify` watch is told by its backend, through `hear`.
+
+        `mark` says how the life is recognised: who answers on this host in its place makes nobody ready.
+        """
         self._report: Callable[[], None] | None = report
         self._kind = policy.kind
+        self._mark = mark if policy.owned else None
+        self._listeners = Listeners()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         match policy.kind:
@@ -102,12 +112,17 @@ class ReadinessWatch:
                 self._timer = loop.call_later(max(0, policy.delay_usec - age_usec) / 1_000_000, self.show)
             case Readiness.TCP:
                 host, _, port = policy.target.rpartition(":")
-                self._task = loop.create_task(self._poll(lambda: _accepts(host.strip("[]"), int(port))))
+                self._task = loop.create_task(self._poll(lambda: self._accepts(host.strip("[]"), int(port))))
             case Readiness.HTTP:
                 url = urlsplit(policy.target)
-                self._task = loop.create_task(self._poll(lambda: _answers(url)))
+                self._task = loop.create_task(self._poll(lambda: self._answers(url)))
             case Readiness.NOTIFY:
                 pass
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether ready means that it was seen or heard to serve, and not only that a time has passed."""
+        return self._kind is not Readiness.DELAY
 
     def hear(self, message: bytes) -> None:
         """Take what a process of the life said over its notify socket."""
@@ -142,23 +157,34 @@ class ReadinessWatch:
             asked += 1
             await asyncio.sleep(_POLL_FIRST_SECONDS if asked < _POLLS_FIRST else _POLL_LATER_SECONDS)
 
+    async def _accepts(self, host: str, port: int) -> bool:
+        _, writer = await asyncio.open_connection(host, port)
+        try:
+            return not self._is_strangers(writer)
+        finally:
+            writer.close()
 
-async def _accepts(host: str, port: int) -> bool:
-    _, writer = await asyncio.open_connection(host, port)
-    writer.close()
-    return True
+    async def _answers(self, url: SplitResult) -> bool:
+        """Ask with GET; ready is a 2xx. Only the status line is read: the rest is the gateway's to send or not."""
+        secure = ssl.create_default_context() if url.scheme == "https" else None
+        port = url.port if url.port is not None else 443 if secure is not None else 80
+        reader, writer = await asyncio.open_connection(url.hostname, port, ssl=secure, limit=_STATUS_LINE_BYTES)
+        try:
+            if self._is_strangers(writer):
+                return False
+            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+            words = (await reader.readuntil(b"\n")).split()
+        finally:
+            writer.close()
+        return len(words) > 1 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].startswith(b"2")
 
-
-async def _answers(url: SplitResult) -> bool:
-    """Ask with GET; ready is a 2xx. Only the status line is read: the rest is the gateway's to send or not."""
-    secure = ssl.create_default_context() if url.scheme == "https" else None
-    port = url.port if url.port is not None else 443 if secure is not None else 80
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=secure, limit=_STATUS_LINE_BYTES)
-    try:
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        words = (await reader.readuntil(b"\n")).split()
-    finally:
-        writer.close()
-    return len(words) > 1 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].startswith(b"2")
+    def _is_strangers(self, writer: asyncio.StreamWriter) -> bool:
+        """Say whether somebody else on this host listens there: in a takeover the port answers, and not for us."""
+        there, here = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+        if self._mark is None or there is None or here is None:
+            return False
+        host, port = str(there[0]), int(there[1])
+        is_local = host == here[0] or ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        return is_local and bool(self._listeners.stranger_at(host, port, self._mark()))

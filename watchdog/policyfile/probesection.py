@@ -29,6 +29,8 @@ from watchdog.policyfile.section import Section
 
 PROBES_MAX = 32
 ASSERTIONS_MAX = 16
+LINE_PATTERNS_MAX = 16
+LINE_PATTERN_LENGTH_MIN = 4
 PERIOD_USEC_MIN = SECOND
 EXEC_PERIOD_USEC_MIN = 10 * SECOND
 _COUNT_MAX = 10_000
@@ -55,7 +57,8 @@ Fault = tuple[str, str, str]
 def read_health(section: Section) -> HealthPolicy:
     """Read the thresholds; what is wrong is in the section's findings afterwards.
 
-    Every field of HealthPolicy is a key: `..._usec` a duration without that ending, a number a count or a percentage.
+    Every field of HealthPolicy is a key: `..._usec` a duration without that ending, a number a count or a percentage,
+    a tuple a list of texts that are found in log lines.
     """
     default = HealthPolicy()
     found: dict[str, object] = {}
@@ -66,6 +69,8 @@ def read_health(section: Section) -> HealthPolicy:
         elif field.name.endswith("_usec"):
             zero = field.name.startswith(_ZEROS)
             found[field.name] = section.duration(field.name.removesuffix("_usec"), value, zero=zero)
+        elif isinstance(value, tuple):
+            found[field.name] = _line_patterns(section, field.name)
         else:
             found[field.name] = section.integer(field.name, value, low=1, high=_COUNT_MAX)
     section.close()
@@ -74,6 +79,19 @@ def read_health(section: Section) -> HealthPolicy:
         what = f"health.start_grace ({duration_text(health.start_grace_usec)}) is more than start_grace_max"
         section.problem("start_grace", what, "Lower it, or raise start_grace_max")
     return health
+
+
+def _line_patterns(section: Section, key: str) -> tuple[str, ...]:
+    """Read texts to be found in log lines, with `*` for anything; one that every line holds would count nothing."""
+    patterns = section.texts(key)
+    if len(patterns) > LINE_PATTERNS_MAX:
+        section.problem(key, f"{section.named(key)} has {len(patterns)} texts", f"Keep at most {LINE_PATTERNS_MAX}")
+    for pattern in patterns:
+        if len(pattern.replace("*", "").strip()) < LINE_PATTERN_LENGTH_MIN:
+            what = f'{section.named(key)}: "{pattern[:40]}" is found in nearly every line'
+            section.problem(key, what, f"Write at least {LINE_PATTERN_LENGTH_MIN} letters besides *")
+            break
+    return patterns
 
 
 def read_probes(section: Section, *, unit: str, port: int, observe: Observe) -> tuple[ProbePolicy, ...]:

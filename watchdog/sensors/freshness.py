@@ -19,12 +19,12 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import GatewayName, ProcessRef
 from watchdog.core.observations import CodeObserved
 from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.values import dataclass
 from watchdog.sensors.probes.outcome import plain
 
 FILES_MAX = 2000
@@ -123,6 +123,12 @@ def read_running(process: ProcessRef) -> Running | None:
     script = next((found for word in words[1:] if (found := _script(os.fsdecode(word), directory))), "")
     uptime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - process.start_ticks * 1_000_000_000 // TICKS_PER_SECOND
     return Running(program=program, program_deleted=deleted, script=script, start_wall_ns=time.time_ns() - uptime_ns)
+
+
+def code_of_command(argv: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    """List the code that a command line names: a program that writes its title into its own words hides it later."""
+    script = next((found for word in argv[1:8] if (found := _script(word, directory))), "")
+    return tuple(code_places(Running(program="", program_deleted=False, script=script, start_wall_ns=0)))
 
 
 def code_places(running: Running) -> Iterator[str]:

@@ -119,6 +119,22 @@ class Patterns:
         return next((kind for kind, parts in self._rows if _is_in(parts, text)), None)
 
 
+class WorkLines:
+    """The lines by which a gateway says that a piece of work is done, as its policy names them."""
+
+    def __init__(self, patterns: tuple[str, ...] = ()) -> None:
+        self.patterns = patterns
+        self._rows = tuple(tuple(pattern.lower().split("*")) for pattern in patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def says(self, line: str) -> bool:
+        """Say whether a line is one of them."""
+        text = line[:LINE_LENGTH_MAX].lower()
+        return any(_is_in(parts, text) for parts in self._rows)
+
+
 def _is_in(parts: tuple[str, ...], text: str) -> bool:
     place = 0
     for part in parts:

@@ -9,18 +9,20 @@ Invariant: everything seen leaves by `report`, as an event; nothing is judged, a
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.events import Event
 from watchdog.core.identity import GatewayName, LifeId, ProcessRef
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.values import dataclass
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.aside import Aside
 from watchdog.sensors.freshness import TICKS_PER_SECOND
+from watchdog.sensors.logtail import Tail
 from watchdog.sensors.prober import Look, Prober, ProbeStanding
 from watchdog.sensors.probes.program import Runner
+from watchdog.sensors.probes.words import AskPulse
 from watchdog.sensors.vitals import Places, Vitals
 
 NEW_USEC = MINUTE
@@ -37,8 +39,12 @@ class Vantage:
     """Runs programs beside it; None: exec probes are errors."""
     log: Callable[[LifeId], Path | None] = lambda _: None
     """Where a life's output lies."""
-    state_folder: str = ""
-    """Whose disk is looked at."""
+    pulse: AskPulse | None = None
+    """Asks systemd what the gateway said over sd_notify; None: it speaks to gatedog itself, and `hear` is told."""
+    tail: Tail | None = None
+    """The log of all its lives, where they share one: read in place of `log`, closed with the lookout's owner."""
+    state_folder: Callable[[], str] = lambda: ""
+    """Whose disk is looked at; called when a life begins, because systemd is asked for it."""
     code: tuple[str, ...] = ()
     """Files and folders that are its code besides what is found by itself."""
 
@@ -65,12 +71,15 @@ class Lookout:
         self._vantages = vantages
         self._now_usec = now_usec
         self._followed: dict[GatewayName, ProcessRef] = {}
-        self._prober = Prober(report, now_usec, runners=runners, on_restart=on_restart, aside=aside)
+        pulses = {name: vantage.pulse for name, vantage in vantages.items() if vantage.pulse is not None}
+        self._prober = Prober(report, now_usec, runners=runners, pulses=pulses, on_restart=on_restart, aside=aside)
         self._vitals = Vitals(report, now_usec, aside=aside)
 
     def adopt(self, gateways: Iterable[GatewayPolicy]) -> None:
-        """Take up the probes of a policy, at the start and after each reload."""
-        self._prober.adopt(gateways)
+        """Take up the probes and log lines of a policy, at the start and after each reload."""
+        known = tuple(gateways)
+        self._prober.adopt(known)
+        self._vitals.adopt(known)
 
     def follow(self, gateway: GatewayName, process: ProcessRef | None) -> None:
         """Say which process a gateway has now; None: it has none."""
@@ -89,7 +98,10 @@ class Lookout:
 
         mark = find_mark()
         places = Places(
-            log=None if mark is None else vantage.log(mark.life), state_folder=vantage.state_folder, code=vantage.code
+            log=None if mark is None else vantage.log(mark.life),
+            tail=vantage.tail,
+            state_folder=vantage.state_folder(),
+            code=vantage.code,
         )
         age_usec = self._now_usec() - process.start_ticks * SECOND // TICKS_PER_SECOND
         self._prober.life_began(gateway, process, find_mark)

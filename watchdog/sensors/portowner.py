@@ -10,16 +10,18 @@ Invariant: a listener that may be the gateway's own is never a rival. Deliberate
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.rival import Rival, RivalKind
+from watchdog.core.values import dataclass
 from watchdog.origin import procfs
+from watchdog.origin.marks import LifeMark
+from watchdog.origin.members import list_members
 from watchdog.origin.sockdiag import LISTENING, Connection, read_table
 
 CGROUPS_MAX = 20_000
 _MANAGER = "/init.scope"
-_PIDS_MAX = 64
+_PIDS_MAX = 4096
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,6 +49,26 @@ def look_at_port(port: int, own_cgroups: tuple[str, ...]) -> tuple[Rival, ...]:
     if not table or mount is None:
         return ()
     listeners = tuple(_placed(table, mount))
+    return tuple(_rival(each, port, mount) for each in outsiders(listeners, own_cgroups))
+
+
+def look_at_port_of_child(port: int, marks: tuple[LifeMark, ...]) -> tuple[Rival, ...]:
+    """Return the outside owners of a child gateway's port, which is free while none of its lives runs. Blocks.
+
+    A life that has no cgroup of its own cannot be told from what else runs in gatedog's.
+    """
+    own_ids = {mark.cgroup_id for mark in marks}
+    try:
+        table = tuple(each for each in read_table(LISTENING) if each.source[1] == port)
+        home = procfs.read_cgroup(os.getpid())
+    except OSError:
+        return ()
+    mount = procfs.find_cgroup_mount()
+    if mount is None or all(each.cgroup_id in own_ids for each in table):
+        return ()  # the usual case, and the cheap one: cgroups are not searched
+    own_cgroups = tuple(mark.cgroup or home for mark in marks)
+    held = {inode for mark in marks for pid in list_members(mark, mount) for inode in procfs.socket_inodes(pid) or ()}
+    listeners = tuple(each for each in _placed(table, mount) if each.inode not in held)
     return tuple(_rival(each, port, mount) for each in outsiders(listeners, own_cgroups))
 
 
@@ -91,18 +113,28 @@ def _rival(listener: Listener, port: int, mount: Path) -> Rival:
 
 
 def _holder(listener: Listener, mount: Path) -> tuple[int, str, int]:
-    """Return pid, name and start of a process of the cgroup: the socket's holder if that shows, else the oldest."""
+    """Return pid, name and start of a process of the cgroup: the socket's holder if that shows, else the oldest.
+
+    Of processes that could all be looked into none is guessed at, and neither is one of the root cgroup, which is
+    everybody's: (0, "", 0).
+    """
     try:
         text = (mount / listener.cgroup.lstrip("/") / "cgroup.procs").read_text(encoding="ascii")
     except OSError:
         return 0, "", 0
-    stats: list[procfs.ProcessStat] = []
+    hidden: list[procfs.ProcessStat] = []
     for pid in [int(word) for word in text.split()[:_PIDS_MAX]]:
+        inodes = procfs.socket_inodes(pid)
+        if inodes is not None and listener.inode not in inodes:
+            continue
         try:
-            stats.append(procfs.read_stat(pid))
+            found = procfs.read_stat(pid)
         except OSError:
             continue  # ended meanwhile
-        if listener.inode in (procfs.socket_inodes(pid) or ()):
-            return pid, stats[-1].comm, stats[-1].start_ticks
-    oldest = min(stats, key=lambda each: (each.start_ticks, each.pid), default=None)
-    return (0, "", 0) if oldest is None else (oldest.pid, oldest.comm, oldest.start_ticks)
+        if inodes is not None:
+            return pid, found.comm, found.start_ticks
+        hidden.append(found)
+    oldest = min(hidden, key=lambda each: (each.start_ticks, each.pid), default=None)
+    if oldest is None or listener.cgroup == "/":
+        return 0, "", 0
+    return oldest.pid, oldest.comm, oldest.start_ticks

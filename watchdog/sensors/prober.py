@@ -16,7 +16,7 @@ import asyncio
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from watchdog.core.events import Event
 from watchdog.core.healthpolicy import ProbePolicy
@@ -24,13 +24,14 @@ from watchdog.core.identity import GatewayName, ProcessRef
 from watchdog.core.observations import ProbeCause, ProbeObserved, ProbeResult
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.timeline import MINUTE, SECOND, duration_text
+from watchdog.core.values import dataclass
+from watchdog.origin.listener import Listeners
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.aside import Aside
-from watchdog.sensors.listener import Listeners
 from watchdog.sensors.probes.outcome import CannotAsk, Failing, Progress, plain
 from watchdog.sensors.probes.program import Runner
 from watchdog.sensors.probes.question import Means, Question, Subject
-from watchdog.sensors.probes.words import Words
+from watchdog.sensors.probes.words import AskPulse, Words
 
 HISTORY_MAX = 100
 FIRST_WITHIN_USEC = 5 * SECOND
@@ -39,7 +40,7 @@ _SHIFT_PART = 20
 """A turn comes up to so much of its period early."""
 _SILENCE_PERIODS = 5
 _SILENCE_USEC_MIN = 2 * MINUTE
-_UPTIME_SLACK = 1.0
+_UPTIME_SLACK_S = 1.0
 _CLEAR_SECONDS = 3.0
 """What a look may take to give everything back after its deadline (exec: killing all that came of it)."""
 
@@ -78,11 +79,40 @@ class _Probe:
     running: asyncio.Task[Look] | None = None
     outcome_s: float = 0.0
     """By the loop's clock, which stands still in a suspended host: sleep is not silence."""
-    uptime: float | None = None
+    said: "_Said | None" = None
+    """Of its last look that was told an uptime."""
+    doubted: tuple[float, str] | None = None
+    """When the gateway may have begun again, and why it seems so; the next look decides."""
 
     @property
     def policy(self) -> ProbePolicy:
         return self.question.policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What the gateway said of its uptime, and when, by the loop's clock; all in seconds."""
+
+    uptime_s: float
+    asked_s: float
+    told_s: float
+
+    @property
+    def begun_s(self) -> float:
+        """When it began, or up to `blur_s` before that."""
+        return self.told_s - self.uptime_s
+
+    @property
+    def blur_s(self) -> float:
+        return self.told_s - self.asked_s + _UPTIME_SLACK_S
+
+    def is_of_another_life(self, before: "_Said") -> bool:
+        """Say whether it began later than was said before, and after that was said.
+
+        The second half keeps a step of the wall clock, by which some programs count, from looking like a restart.
+        """
+        is_later = self.begun_s - self.blur_s > before.begun_s
+        return is_later and self.begun_s + _UPTIME_SLACK_S >= before.asked_s
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +120,8 @@ class _Life:
     process: ProcessRef
     find_mark: FindMark
     words: Words
+    restarted_s: float | None = None
+    """When it last restarted in place, by the loop's clock: each probe notices, and it is told once."""
 
 
 class Prober:
@@ -101,13 +133,15 @@ class Prober:
         now_usec: Callable[[], int],
         *,
         runners: Mapping[GatewayName, Runner] | None = None,
+        pulses: Mapping[GatewayName, AskPulse] | None = None,
         on_restart: Callable[[GatewayName, ProcessRef, str], None] | None = None,
         aside: Aside | None = None,
     ) -> None:
-        """`now_usec` reads CLOCK_BOOTTIME; `on_restart` hears of an uptime that drops under one process."""
+        """`now_usec` reads CLOCK_BOOTTIME; `on_restart` hears of an uptime that drops under one process, in words."""
         self._report = report
         self._now_usec = now_usec
         self._runners = runners or {}
+        self._pulses = pulses or {}
         self._on_restart = on_restart
         self._means = Means(aside=aside or Aside(), listeners=Listeners(), now_usec=now_usec)
         self._loop = asyncio.get_running_loop()
@@ -201,7 +235,7 @@ class Prober:
 
     def _begin(self, probe: _Probe) -> None:
         self._halt(probe)
-        probe.turn, probe.uptime, probe.outcome_s = 0, None, self._loop.time()
+        probe.turn, probe.said, probe.doubted, probe.outcome_s = 0, None, None, self._loop.time()
         self._set(probe, first_delay_usec(probe.gateway, probe.policy))
 
     def _halt(self, probe: _Probe) -> None:
@@ -229,9 +263,11 @@ class Prober:
         mark = None if life is None else life.find_mark()
         if life is None or mark is None or mark.process != life.process:
             return  # its end, or its begin, is being reported at this moment
-        subject = Subject(mark=mark, words=life.words, runner=self._runners.get(probe.gateway))
+        runner, pulse = self._runners.get(probe.gateway), self._pulses.get(probe.gateway)
+        subject = Subject(mark=mark, words=life.words, runner=runner, pulse=pulse)
+        asked_s = self._loop.time()
         probe.running = self._loop.create_task(self._ask(probe, subject))
-        probe.running.add_done_callback(lambda task: self._take(probe, life, task))
+        probe.running.add_done_callback(lambda task: self._take(probe, life, task, asked_s))
 
     async def _ask(self, probe: _Probe, subject: Subject) -> Look:
         progress, begin_usec = Progress(), self._now_usec()
@@ -249,34 +285,58 @@ class Prober:
             result, detail = ProbeResult.ERROR, cannot.detail
         except (OSError, ValueError) as error:  # a name that IDNA does not know is a ValueError
             result, detail = ProbeResult.ERROR, f"the probe could not be run: {error}"
-        took_usec = self._now_usec() - begin_usec
+        except Exception as error:  # noqa: BLE001 - told like any other: nobody shall wait for a look that broke
+            result, detail = ProbeResult.ERROR, f"the probe itself broke: {type(error).__name__}: {error}"
+        took_usec = max(0, self._now_usec() - begin_usec)
         return Look(at_usec=begin_usec, took_usec=took_usec, result=result, cause=cause, detail=plain(detail))
 
-    def _take(self, probe: _Probe, life: _Life, task: asyncio.Task[Look]) -> None:
+    def _take(self, probe: _Probe, life: _Life, task: asyncio.Task[Look], asked_s: float) -> None:
         probe.running = None
-        if task.cancelled():
-            return
-        look = task.result()
         if (
             self._lives.get(probe.gateway) is not life
             or self._probes.get((probe.gateway, probe.policy.name)) is not probe
         ):
             return
+        if task.cancelled():  # by nobody here, who would have ended the life or the probe first
+            self._tell(probe, ProbeResult.ERROR, ProbeCause.UNKNOWN, "the look was cut off")
+            return
+        look = task.result()
         probe.looks.append(look)
         probe.outcome_s = self._loop.time()
         self._tell(probe, look.result, look.cause, look.detail)
-        self._compare_uptime(probe, life)
+        self._compare_uptime(probe, life, asked_s)
 
     def _tell(self, probe: _Probe, result: ProbeResult, cause: ProbeCause, detail: str) -> None:
         name = probe.policy.name
         self._report(ProbeObserved(gateway=probe.gateway, probe=name, result=result, cause=cause, detail=detail))
 
-    def _compare_uptime(self, probe: _Probe, life: _Life) -> None:
-        before, now = probe.uptime, probe.question.uptime
-        if now is not None:
-            probe.uptime = now
-        if before is not None and now is not None and now + _UPTIME_SLACK < before and self._on_restart is not None:
-            self._on_restart(probe.gateway, life.process, f"probe {probe.policy.name}: its uptime dropped")
+    def _compare_uptime(self, probe: _Probe, life: _Life, asked_s: float) -> None:
+        """Tell of a restart in place: the gateway began after the last look, by its own word.
+
+        An uptime that dropped says so at once. One that only grew too little is that of a young life that began again,
+        or of an answer that is kept for a while: the next look must name the same beginning.
+        """
+        now_s, before, uptime_s = self._loop.time(), probe.said, probe.question.uptime
+        if uptime_s is None or (before is not None and before.uptime_s == uptime_s):
+            return
+        said = probe.said = _Said(uptime_s=uptime_s, asked_s=asked_s, told_s=now_s)
+        doubted, probe.doubted = probe.doubted, None
+        if doubted is not None and abs(said.begun_s - doubted[0]) <= said.blur_s:
+            self._tell_restart(probe, life, said, doubted[1])
+        elif before is not None and said.is_of_another_life(before):
+            earlier = f"{now_s - before.asked_s:.0f}s ago for {before.uptime_s:.0f}s"
+            evidence = f"by probe {probe.policy.name} up for {uptime_s:.0f}s; {earlier}"
+            if uptime_s + _UPTIME_SLACK_S < before.uptime_s:
+                self._tell_restart(probe, life, said, evidence)
+            else:
+                probe.doubted = (said.begun_s, evidence)
+
+    def _tell_restart(self, probe: _Probe, life: _Life, said: _Said, evidence: str) -> None:
+        if life.restarted_s is not None and said.begun_s - life.restarted_s < said.blur_s:
+            return
+        life.restarted_s = said.begun_s
+        if self._on_restart is not None:
+            self._on_restart(probe.gateway, life.process, evidence)
 
 
 def first_delay_usec(gateway: GatewayName, policy: ProbePolicy) -> int:

@@ -10,22 +10,24 @@ normal, and what is a finding (core/).
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
 from pathlib import Path
 
 from watchdog.core.events import Event
 from watchdog.core.identity import GatewayName, ProcessRef
 from watchdog.core.observations import Measure, MeasuresObserved, Reading
+from watchdog.core.policy import GatewayPolicy
 from watchdog.core.timeline import MINUTE, SECOND, median
+from watchdog.core.values import dataclass
 from watchdog.origin import procfs
 from watchdog.origin.marks import LifeMark
+from watchdog.origin.members import list_members
 from watchdog.sensors.activity import Activity
 from watchdog.sensors.aside import Aside, Busy
 from watchdog.sensors.freshness import Freshness
-from watchdog.sensors.logclasses import Patterns
-from watchdog.sensors.logtail import LogTail
-from watchdog.sensors.members import list_members
+from watchdog.sensors.logclasses import Patterns, WorkLines
+from watchdog.sensors.logtail import LogTail, Tail
 from watchdog.sensors.resources import Resources, cpu_between, measure
 from watchdog.sensors.sockets import count_remote
 
@@ -42,7 +44,10 @@ class Places:
     """Where a gateway's traces lie. Empty or None: it has none, or nobody may look."""
 
     log: Path | None = None
+    tail: Tail | None = None
+    """The log of all its lives, in place of `log`; whoever made it closes it."""
     state_folder: str = ""
+    """"~USER" is that user's home."""
     code: tuple[str, ...] = ()
 
 
@@ -63,9 +68,11 @@ class _Life:
     places: Places
     activity: Activity
     freshness: Freshness
-    tail: LogTail | None
+    tail: Tail | None
     begun_s: float
     """By the loop's clock, which stands still in a suspended host, as the gateway did."""
+    is_measured: bool = False
+    """Whether the last report held anything: that nothing can be read any more is told once."""
     beats: int = 0
     samples: list[Sample] = field(default_factory=list)
     before: Resources | None = None
@@ -93,6 +100,13 @@ class Vitals:
         self._every_s = every_s
         self._mount = procfs.find_cgroup_mount()
         self._lives: dict[GatewayName, _Life] = {}
+        self._work: dict[GatewayName, WorkLines] = {}
+
+    def adopt(self, gateways: Iterable[GatewayPolicy]) -> None:
+        """Take up what a policy says of the logs, at the start and after each reload."""
+        self._work = {gateway.name: WorkLines(gateway.health.work_lines) for gateway in gateways}
+        for name, life in self._lives.items():
+            life.activity.work = self._work.get(name, WorkLines())
 
     def life_began(
         self, gateway: GatewayName, process: ProcessRef, find_mark: FindMark, places: Places, *, is_new: bool = True
@@ -102,6 +116,7 @@ class Vitals:
         if known is not None and known.process == process:
             return
         self.life_ended(gateway)
+        tail = places.tail or (None if places.log is None else LogTail(places.log, from_begin=is_new))
         life = _Life(
             gateway=gateway,
             process=process,
@@ -109,9 +124,10 @@ class Vitals:
             places=places,
             activity=Activity(gateway, self._patterns),
             freshness=Freshness(gateway, process, places.code),
-            tail=None if places.log is None else LogTail(places.log, from_begin=is_new),
+            tail=tail,
             begun_s=asyncio.get_running_loop().time(),
         )
+        life.activity.work = self._work.get(gateway, WorkLines())
         self._lives[gateway] = life
         life.task = asyncio.get_running_loop().create_task(self._beat(life))
 
@@ -165,10 +181,12 @@ class Vitals:
     def _tell(self, life: _Life) -> None:
         now_s = asyncio.get_running_loop().time()
         span_usec = round((now_s - life.begun_s) * SECOND)
-        readings = summarise(life.samples, life.before, life.activity.count_lines(), span_usec)
+        counts = {Measure.LOG_LINES: life.activity.count_lines(), Measure.WORK: life.activity.count_work()}
+        readings = summarise(life.samples, life.before, counts, span_usec)
         life.begun_s, life.samples, last = now_s, [], life.samples
         life.before = next((each.resources for each in reversed(last) if each.resources is not None), None)
-        if readings:
+        if readings or life.is_measured:
+            life.is_measured = bool(readings)
             self._report(
                 MeasuresObserved(gateway=life.gateway, process=life.process, span_usec=span_usec, readings=readings)
             )
@@ -196,8 +214,8 @@ def take_sample(mark: LifeMark, places: Places, mount: Path | None) -> Sample:
 def used_share(folder: str) -> int | None:
     """Return the used share of a folder's file system, per mille, as an ordinary user has it; None if unknown."""
     try:
-        found = os.statvfs(folder) if folder else None
-    except OSError:
+        found = os.statvfs(Path(folder).expanduser()) if folder else None
+    except (OSError, RuntimeError):  # a user without a home is a RuntimeError
         return None
     if found is None:
         return None
@@ -206,7 +224,7 @@ def used_share(folder: str) -> int | None:
 
 
 def summarise(
-    samples: list[Sample], before: Resources | None, lines: int | None, span_usec: int
+    samples: list[Sample], before: Resources | None, counts: Mapping[Measure, int | None], span_usec: int
 ) -> tuple[Reading, ...]:
     """Make one report of a span: levels by their median, rates by their mean. Pure."""
     columns: dict[Measure, list[int]] = {each: [] for each in _LEVELS}
@@ -222,6 +240,6 @@ def summarise(
     found = [Reading(measure=each, value=median(tuple(values))) for each, values in columns.items() if values]
     if before is not None and used and used[-1] is not before and span_usec > 0:
         found.append(Reading(measure=Measure.CPU, value=1000 * cpu_between(before, used[-1]) // span_usec))
-    if lines is not None and span_usec > 0:
-        found.append(Reading(measure=Measure.LOG_LINES, value=1000 * lines * MINUTE // span_usec))
+    counted = {each: count for each, count in counts.items() if count is not None and span_usec > 0}
+    found += [Reading(measure=each, value=1000 * count * MINUTE // span_usec) for each, count in counted.items()]
     return tuple(sorted(found, key=lambda reading: reading.measure.value))

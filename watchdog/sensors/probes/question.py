@@ -10,15 +10,15 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 from urllib.parse import SplitResult, urlsplit
 
 from watchdog.core.healthpolicy import ProbeKind, ProbePolicy
 from watchdog.core.observations import ProbeCause
+from watchdog.core.values import dataclass
+from watchdog.origin.listener import Listeners, stranger_behind
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.aside import Aside, Busy
-from watchdog.sensors.listener import Listeners, stranger_behind
 from watchdog.sensors.probes.assertions import Checks
 from watchdog.sensors.probes.connection import split_target
 from watchdog.sensors.probes.heartbeat import Heartbeat
@@ -28,13 +28,16 @@ from watchdog.sensors.probes.outcome import CannotAsk, Failing, Progress, plain,
 from watchdog.sensors.probes.program import Runner, ask_program
 from watchdog.sensors.probes.websocket import round_trip
 from watchdog.sensors.probes.wire import PlainWire, Wire, connect, connect_unix, secure, tls_context
-from watchdog.sensors.probes.words import Words
+from watchdog.sensors.probes.words import AskPulse, Words
 
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _SECURE = frozenset({"https", "wss"})
 _PASSING_TROUBLE = frozenset({429, 500, 502, 503, 504})
 """Statuses by which a server elsewhere says: not now."""
-_UPTIMES = ("uptimeMs", "uptime_ms", "uptimeSeconds", "uptime_seconds", "uptime")
+_UPTIMES = {"uptimeMs": 1_000, "uptime_ms": 1_000, "uptimeSeconds": 1, "uptime_seconds": 1, "uptime": 1}
+"""What programs call their uptime, and how many of it make a second."""
+_UPTIME_MAX = 1e12
+"""Longer than anything runs, in milliseconds: JSON may hold numbers that no float can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Subject:
     mark: LifeMark
     words: Words
     runner: Runner | None
+    pulse: AskPulse | None = None
+    """Asks systemd what a unit said; None: it is a child, whose words come by themselves."""
 
 
 class Question:
@@ -63,7 +68,7 @@ class Question:
         """Raises ValueError for a policy that no file would give."""
         self.policy = policy
         self.uptime: float | None = None
-        """The gateway's own word on how long it has run, from the last JSON answer; None when it says nothing."""
+        """The gateway's own word on how long it has run, in seconds, from this look; None when it says nothing."""
         self._means = means
         self._checks = Checks(policy.assertions)
         self._url = urlsplit(policy.target)
@@ -72,6 +77,7 @@ class Question:
 
     async def put(self, subject: Subject, progress: Progress) -> str:
         """Put the question once and return what was seen. Raises Failing, CannotAsk."""
+        self.uptime = None
         try:
             return await self._put(subject, progress)
         except Busy as busy:
@@ -96,6 +102,8 @@ class Question:
                 now_usec = self._means.now_usec()
                 return await self._means.aside.run(self.policy.target, lambda: self._heartbeat.look(now_usec))
             case ProbeKind.NOTIFY:
+                if subject.pulse is not None:
+                    subject.words.take(await subject.pulse())
                 return subject.words.look(self._means.now_usec(), self.policy.stale_after_usec)
             case _:
                 assert_never(self.policy.kind)
@@ -195,15 +203,17 @@ class Question:
 
 
 def read_uptime(text: str) -> float | None:
-    """Return what an answer says of its sender's uptime, in whatever unit; None when it says nothing."""
+    """Return what an answer says of its sender's uptime, in seconds; None when it says nothing."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
-    found = next((value[name] for name in _UPTIMES if name in value), None)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    found, unit = next(((value[name], unit) for name, unit in _UPTIMES.items() if name in value), (None, 1))
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 <= found < _UPTIME_MAX:
+        return None
+    return found / unit
 
 
 def _port(url: SplitResult) -> int:
