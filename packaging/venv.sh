@@ -2,8 +2,9 @@
 # Sourced by ./gatedog and ./check: the virtual environment .venv of a checkout.
 #
 # Invariant: the stamp is written last, so an install that broke half way is never taken for a good one, and two
-# callers at once make it once. A stamp holds the checksum of pyproject.toml and the folder: a moved checkout has
-# wrong paths in its scripts and is installed again. Nothing else is remembered, so removing .venv starts anew.
+# callers at once make it once. A stamp holds the checksum of pyproject.toml, the folder (a moved checkout has wrong
+# paths in its scripts and is installed again) and what was installed. Nothing else is remembered, so removing .venv
+# starts anew.
 
 venv_say() {
     printf '%s: %s\n' "${venv_caller:?}" "$*" >&2
@@ -24,22 +25,21 @@ venv_stamp() {
     printf '%s %s' "$(cksum <"$1/pyproject.toml")" "$1"
 }
 
-# venv_is_ready ROOT NAME STAMP: whether NAME is installed; dev holds all that run does.
+# venv_is_ready ROOT NAME TARGET STAMP: whether NAME is installed; dev holds all that run does, whatever its extras.
 venv_is_ready() {
-    local file
-    for file in "$1/.venv/stamp-$2" "$1/.venv/stamp-dev"; do
-        if [ -r "$file" ] && [ "$(<"$file")" = "$3" ] && [ -x "$1/.venv/bin/python" ]; then
-            return 0
-        fi
-    done
-    return 1
+    local stamp=$1/.venv/stamp-$2 dev=$1/.venv/stamp-dev
+    [ -x "$1/.venv/bin/python" ] || return 1
+    if [ -r "$stamp" ] && [ "$(<"$stamp")" = "$4 $3" ]; then
+        return 0
+    fi
+    [ "$2" = run ] && [ -r "$dev" ] && [[ "$(<"$dev")" == "$4" || "$(<"$dev")" == "$4 "* ]]
 }
 
 # venv_ensure ROOT NAME TARGET: make sure that TARGET (".", ".[dev]") is installed; NAME (run, dev) names its stamp.
 venv_ensure() {
     local root=$1 name=$2 target=$3 stamp
     stamp=$(venv_stamp "$root")
-    if venv_is_ready "$root" "$name" "$stamp"; then
+    if venv_is_ready "$root" "$name" "$target" "$stamp"; then
         return 0
     fi
     if [ ! -w "$root" ] || { [ -e "$root/.venv" ] && [ ! -w "$root/.venv" ]; }; then
@@ -51,7 +51,7 @@ venv_ensure() {
         exec 9<"$root"
         flock 9
         # Somebody else may have done it while we waited.
-        venv_is_ready "$root" "$name" "$stamp" || venv_install "$root" "$name" "$target" "$stamp"
+        venv_is_ready "$root" "$name" "$target" "$stamp" || venv_install "$root" "$name" "$target" "$stamp"
     ) || exit 1
 }
 
@@ -60,7 +60,7 @@ venv_install() {
     local root=$1 name=$2 target=$3 stamp=$4 python=$1/.venv/bin/python
     venv_require_python
     if [ -d "$root/.venv" ]; then
-        venv_say 'pyproject.toml changed or .venv is incomplete: bringing .venv up to date ...'
+        venv_say 'what .venv should hold has changed, or it is incomplete: bringing it up to date ...'
         rm -f "$root/.venv"/stamp-*
     else
         venv_say 'first run: making .venv (about 20 s) ...'
@@ -72,7 +72,7 @@ venv_install() {
     (cd "$root" && "$python" -m pip install --quiet --use-pep517 --disable-pip-version-check --no-input -e "$target") >&2 ||
         venv_fail 'pip could not install the libraries, see above; nothing was marked as done.' \
             'Check the network (or name a mirror in PIP_INDEX_URL) and run the same command again.'
-    printf '%s' "$stamp" >"$root/.venv/stamp-$name.new"
+    printf '%s %s' "$stamp" "$target" >"$root/.venv/stamp-$name.new"
     mv "$root/.venv/stamp-$name.new" "$root/.venv/stamp-$name"
     venv_say '.venv is ready.'
 }
@@ -98,6 +98,33 @@ venv_require_python() {
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         venv_apt_install 'python3 cannot make virtual environments (no ensurepip)' python3-venv
     fi
+}
+
+# venv_missing_for_systemd: print the Debian packages without which the extra [systemd] cannot be compiled here.
+venv_missing_for_systemd() {
+    command -v gcc >/dev/null || echo gcc
+    if ! command -v pkg-config >/dev/null; then
+        echo pkg-config libsystemd-dev
+    elif ! pkg-config --exists libsystemd; then
+        echo libsystemd-dev
+    fi
+    local header='import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())'
+    python3 -c "$header" || echo python3-dev
+}
+
+# venv_dev_target ROOT: print what a developer's .venv is to hold: all, or all but pystemd where that cannot be made.
+venv_dev_target() {
+    local all='.[dev,systemd]' missing
+    venv_require_python
+    if ! venv_is_ready "$1" dev "$all" "$(venv_stamp "$1")"; then
+        missing=$(venv_missing_for_systemd | tr '\n' ' ')
+        # shellcheck disable=SC2086 # a list of words; in a subshell, because it exits when it fails
+        if [ -n "$missing" ] && ! (venv_apt_install 'pystemd cannot be compiled here' ${missing% }); then
+            venv_say 'going on without it: tests/system/machines use systemd all the same.'
+            all='.[dev]'
+        fi
+    fi
+    printf '%s' "$all"
 }
 
 # venv_apt_install WHY PACKAGE...: install as root, else print the one command to run.

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.endings import ExitRecord, Sender, SignalSender
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.policy import CommandPolicy, GatewayPolicy
 from watchdog.gateway.cgroup import _own_folder
 from watchdog.gateway.evidence import write_evidence
 from watchdog.gateway.gatewaylock import GatewayLocked, acquire_gateway_lock
+from watchdog.gateway.image import Image
 from watchdog.gateway.lives import LifeFolder, LifeRecord
+from watchdog.gateway.unitlife import trace_of
 
 RECORD = LifeRecord(
     gateway=GatewayName("test"),
@@ -38,7 +40,10 @@ def folder(tmp_path: Path) -> LifeFolder:
 
 def test_record_is_read_as_it_was_written(folder: LifeFolder) -> None:
     """A record survives the disk whole, before and after its life ended, odd bytes in the command included."""
-    ended = replace(RECORD, ready=True, exit=ExitRecord(signal="SIGKILL", by=Sender.KERNEL_OOM, last_line="bye"))
+    image = Image(stack=1, code_kib=2, peak_kib=3)
+    ended = replace(
+        RECORD, ready=True, image=image, exit=ExitRecord(signal="SIGKILL", by=Sender.KERNEL_OOM, last_line="bye")
+    )
 
     folder.write_first(RECORD)
     first = folder.read(LifeId(12))
@@ -46,6 +51,28 @@ def test_record_is_read_as_it_was_written(folder: LifeFolder) -> None:
 
     assert first == RECORD
     assert folder.read(LifeId(12)) == ended
+
+
+def test_what_an_ended_life_left_is_known_by_its_audit_session(folder: LifeFolder) -> None:
+    """The session is on record, and marks what is anywhere but in a cgroup; a life without one marks nobody."""
+    folder.write(replace(RECORD, audit_session=63, cgroup_name="/system.slice/x.service"))
+    known = folder.read(LifeId(12))
+
+    assert known is not None
+    assert trace_of(RECORD) == ()
+    assert [(mark.audit_session, mark.cgroup, mark.cgroup_id) for mark in trace_of(known)] == [(63, "", 0)]
+
+
+def test_the_sender_of_a_signal_is_on_record(folder: LifeFolder, tmp_path: Path) -> None:
+    """Who sent the signal stands in the record of the life, and in the evidence with its whole cgroup."""
+    sender = SignalSender(signal="SIGKILL", pid=7, comm="bash", cgroup="/a/b.scope", unit="b.scope", uid=1000)
+    ended = replace(RECORD, exit=ExitRecord(signal="SIGKILL", by=Sender.HUMAN, sent_by=sender))
+
+    folder.write(ended)
+    write_evidence(ended, tmp_path / "evidence", 4000)
+
+    assert folder.read(LifeId(12)) == ended
+    assert json.loads((tmp_path / "evidence/life.json").read_text())["exit"]["sent_by"]["cgroup"] == "/a/b.scope"
 
 
 def test_life_is_recorded_once(folder: LifeFolder) -> None:

@@ -15,6 +15,7 @@ from watchdog.core.endings import Sender
 from watchdog.core.events import (
     BreakGlassUsed,
     ForeignJobSeen,
+    GatewayReady,
     HostShutdownBegan,
     MainProcessExited,
     MainProcessStarted,
@@ -24,6 +25,7 @@ from watchdog.core.events import (
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.rival import JobKind, RivalKind
+from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.gateway.bus import BusLost
 from watchdog.gateway.systemdlink import SystemdLink, unit_path
 from watchdog.gateway.unit import UnitBackend
@@ -125,21 +127,24 @@ def test_what_happened_while_nobody_listened_is_seen_by_a_look(play: Play) -> No
 
 
 def test_other_main_process_takes_over(play: Play) -> None:
-    """MAINPID=: the new main process is a life that gatedog did not start; the old one's end is no news any more."""
+    """MAINPID=: the run goes on in another process, which is a self restart; the old one's end is no news any more."""
 
     async def story() -> None:
         play.start(1)
-        await play.wait(MainProcessStarted)
+        first = (await play.wait(MainProcessStarted)).process
+        await play.wait(GatewayReady)
         other = await asyncio.create_subprocess_exec("sleep", "1000")
         play.systemd.tell({"MainPID": other.pid, "ExecMainPID": other.pid})
-        second = await play.wait(MainProcessStarted)
-        assert (second.process.pid, second.life) == (other.pid, FOREIGN_LIFE)
+        seen = await play.wait(SelfRestartSeen)
+        assert (seen.process, seen.means) == (first, SelfRestartMeans.HANDED_OFF)
+        assert seen.successor is not None
+        assert seen.successor.pid == other.pid
         play.systemd.forget_main()
-        assert play.backend.observe().process == second.process
+        assert play.backend.observe().process == seen.successor
         other.kill()
         await other.wait()
         play.systemd.tell({"MainPID": 0, "ExecMainCode": 2, "ExecMainStatus": 9})
-        assert (await play.wait(MainProcessExited)).process == second.process
+        assert (await play.wait(MainProcessExited)).process == seen.successor
 
     act(play, story)
 

@@ -342,3 +342,11 @@ def test_section_quotes_its_values() -> None:
 
     assert 'unit = "a\\\\x2db.service"' in text
     assert 'profile = "x\\"y"' in text
+    assert "port" not in text
+
+
+def test_a_profile_that_asks_at_a_port_makes_a_whole_policy() -> None:
+    """What `--profile openclaw --port 18789` writes is a policy that can be read, with its probes at that port."""
+    text = with_section(b"", section(Wish(name="a", profile="openclaw", port=18789), "a.service"))
+
+    assert "127.0.0.1:18789" in parse_policy(text, "policy.toml").gateways[0].ready.target

@@ -53,6 +53,24 @@ def test_ownership_takes_every_way_to_restart() -> None:
     assert wanted <= set(lines(texts.ownership(facts())))
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("external", "Environment=MODE=external"),
+        ("two words", 'Environment="MODE=two words"'),
+        ('say "x" \\ 100%', 'Environment="MODE=say \\"x\\" \\\\ 100%%"'),
+        ("$HOME", 'Environment="MODE=$HOME"'),
+        ("", "Environment=MODE="),
+    ],
+)
+def test_what_a_profile_asks_for_stands_in_the_drop_in(value: str, written: str) -> None:
+    """Each variable is one assignment, and says to systemd what it says in the profile."""
+    known = replace(facts(), environment=(("MODE", value),))
+
+    assert written in lines(texts.ownership(known))
+    assert "Environment" not in texts.ownership(facts())
+
+
 def test_ownership_names_its_gateway_for_break_glass() -> None:
     """The first line says whose it is; break-glass finds the unit by it."""
     assert texts.ownership(facts()).startswith("# X-GatedogGateway=openclaw\n")

@@ -1,28 +1,32 @@
-"""`gatedog setup systemd` and `gatedog setup remove`: print exactly what would change; with --apply, do it.
+"""`gatedog setup systemd`, `setup remove` and `setup codes`: print exactly what would change; with --apply, do it.
 
 Invariant: without --apply nothing is changed. With it, everything on the list is, or nothing. No gateway is started,
-stopped or restarted by either.
+stopped or restarted by any of them. Release codes are printed after everything else succeeded, and kept nowhere.
 """
 
 import os
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
+from watchdog.approval.codes import make
 from watchdog.cli import output
 from watchdog.cli.trouble import NO_PERMISSION, TRY_LATER, Trouble
+from watchdog.policyfile.defaults import SYSTEM_BUNDLE
 from watchdog.policyfile.load import parse_policy
 from watchdog.policyfile.problems import PolicyProblems
 from watchdog.report.escape import visible
 from watchdog.setup import manifest as manifests
+from watchdog.setup import papercodes
 from watchdog.setup.apply import NotApplied, carry_out
 from watchdog.setup.change import Change, Plan, PutFile
 from watchdog.setup.diff import described, needed
 from watchdog.setup.facts import Facts, Wish
 from watchdog.setup.host import Host
-from watchdog.setup.look import gather
+from watchdog.setup.look import gather, profiles_on
 from watchdog.setup.manifest import SHARED, ManifestUnusable
 from watchdog.setup.objections import objections
 from watchdog.setup.plan import make_plan
@@ -43,6 +47,7 @@ def setup() -> None:
 @click.option("--name", metavar="NAME", help="The gateway's name. Default: the unit's.")
 @click.option("--user", metavar="USER", help="Only with --command: the account to run it under.")
 @click.option("--profile", metavar="PROFILE", default="", help="A known kind of gateway, for its policy.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Where it listens, if its profile asks there.")
 @click.option("--no-hardening", metavar="REASON", help="Leave the agent the rights of its account.")
 @click.option("--advisory", is_flag=True, help="Accept that the agent could get round the rules.")
 @click.option("--no-start", is_flag=True, help="Install, and do not start gatedog.")
@@ -59,13 +64,16 @@ def systemd(_surroundings: object, /, *, is_applied: bool, **words: object) -> i
     except PermissionError as error:
         raise _needs_root(f"{error.filename} cannot be read") from None
     _refuse(facts)
-    plan = make_plan(facts)
-    _check_policy(plan)
+    fresh = None if papercodes.PLACE in facts.bundle_files else make()
+    plan = make_plan(facts if fresh is None else replace(facts, fresh_codes=fresh.file_text.encode()))
+    _check_policy(plan, host)
     changes = needed(plan.changes, host)
     _show(plan, changes, host)
     if not is_applied or not changes:
         return _dry(changes, is_applied=is_applied)
     _apply(changes, host, plan)
+    if fresh is not None:
+        output.say(f"\n{papercodes.page(fresh, plan.gateway)}")
     output.say(f"\ndone. {plan.unit} is owned as gateway {plan.gateway}. Next: gatedog status\n")
     return 0
 
@@ -103,6 +111,35 @@ def remove(name: str | None, *, is_applied: bool) -> int:
     return 0
 
 
+@setup.command()
+@click.option("--apply", "is_applied", is_flag=True, help="Do it. Without this nothing is changed.")
+def codes(*, is_applied: bool) -> int:
+    """Make ten new release codes, shown once; those of before are void."""
+    host = Host(uid=os.geteuid())
+    if host.look(SYSTEM_BUNDLE).kind != "folder":
+        what = f"there is no {SYSTEM_BUNDLE}: gatedog owns nothing on this host"
+        raise Trouble(what, code="not-set-up", next_=("gatedog setup systemd --help",))
+    fresh = make()
+    change = papercodes.put(fresh.file_text.encode())
+    plan = _codes_plan(change, host)
+    _show(plan, plan.changes, host)
+    if not is_applied:
+        return _dry(plan.changes, is_applied=False)
+    _apply(plan.changes, host, plan if plan.gateway else None)
+    output.say(f"\n{papercodes.page(fresh, plan.gateway or 'NAME')}")
+    return 0
+
+
+def _codes_plan(change: PutFile, host: Host) -> Plan:
+    """Put the file there as a part of what setup shares, so that it goes with the last gateway."""
+    try:
+        known = manifests.gateways(host)
+    except PermissionError:
+        known = ()
+    name = known[0] if known else ""
+    return Plan(gateway=name, unit="", host=(change,), own=(), changes=(change,))
+
+
 def _wish(words: dict[str, object]) -> Wish:
     """Read the options, or raise a usage error."""
     unit, command = str(words["unit"] or ""), str(words["command"] or "")
@@ -121,6 +158,7 @@ def _wish(words: dict[str, object]) -> Wish:
         command=_split("--command", command),
         user=str(words["user"] or ""),
         profile=str(words["profile"]),
+        port=int(str(words["port"] or 0)),
         no_hardening=str(words["no_hardening"] or ""),
         advisory=bool(words["advisory"]),
         start=not words["no_start"],
@@ -159,12 +197,12 @@ def _refuse(facts: Facts) -> None:
     raise Trouble(message, code="setup", next_=("gatedog setup systemd --help",))
 
 
-def _check_policy(plan: Plan) -> None:
+def _check_policy(plan: Plan, host: Host) -> None:
     """Read the policy that would result, before it is anywhere."""
     for change in plan.own:
         if isinstance(change, PutFile) and change.path == POLICY:
             try:
-                parse_policy(change.body, str(POLICY))
+                parse_policy(change.body, str(POLICY), profiles=profiles_on(host))
             except PolicyProblems as refused:
                 raise Trouble(f"the policy would not be valid\n{refused}", code="policy") from None
 

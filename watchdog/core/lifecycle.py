@@ -125,16 +125,16 @@ def begin(turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId) -> N
     ours = life != FOREIGN_LIFE and life == gateway.start_life
     charge = gateway.start_charge if ours else Charge.FOREIGN
     _enter(turn, name, process, life, charge, RuleId.LIFE_BEGAN if ours else RuleId.LIFE_FOREIGN)
+    if gateway.last_exit is not None and gateway.hold is not Hold.HELD:
+        escalation.tell_change(turn, name, f"restarted ({charge.value})")
     if not ours and gateway.hold is Hold.HELD:
         restart.report_foreign_during_hold(turn, name)
 
 
-def _enter(
-    turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId, charge: Charge, rule: RuleId, mark: str = ""
-) -> None:
+def _enter(turn: Turn, name: GatewayName, process: ProcessRef, life: LifeId, charge: Charge, rule: RuleId) -> None:
     charge_life(turn, name, life, charge)
     gateway, policy = turn.gateway(name), turn.policy_of(name)
-    begun = Life(life=life, process=process, began_usec=turn.now_usec, charge=charge, mark=mark)
+    begun = Life(life=life, process=process, began_usec=turn.now_usec, charge=charge)
     turn.put(replace(move_phase(turn, gateway, PhaseMove.LIFE_BEGAN), life=begun, start_action=None, start_life=None))
     eldest = turn.state.eldest_life
     if eldest is None or eldest.boot != process.boot or process.start_ticks < eldest.start_ticks:
@@ -223,6 +223,10 @@ def on_self_restart(turn: Turn, event: SelfRestartSeen) -> None:
         _nothing(turn, name, "this restart is known already")
     elif gateway.phase is Phase.STOPPING or turn.state.host_going_down:
         _nothing(turn, name, "it is being stopped, and its end is waited for")
+    elif life.ready_usec is None and event.successor is not None:
+        turn.put(replace(gateway, life=replace(life, process=event.successor)))
+        because = f"a start that is still under way goes on as pid {event.successor.pid}"
+        turn.decide(NothingDone(gateway=name, rule=RuleId.RESTARTED_IN_PLACE, because=because))
     else:
         _follow_in_place(turn, name, life, event)
 
@@ -234,7 +238,10 @@ def _follow_in_place(turn: Turn, name: GatewayName, life: Life, event: SelfResta
     because = f"it runs on as life {number}, by its own doing"
     turn.decide(StartWithheld(gateway=name, rule=rule, because=because))
     process = event.successor or event.process
-    _enter(turn, name, process, number, Charge.SELF_RESTART, rule, event.mark)
+    _enter(turn, name, process, number, Charge.SELF_RESTART, rule)
+    gateway = turn.gateway(name)
+    assert gateway.life is not None, "it was entered just now"
+    turn.put(replace(gateway, life=replace(gateway.life, started_as=life.on_record, mark=event.mark)))
     if life.ready_usec is not None:
         on_ready(turn, GatewayReady(gateway=name, process=process))
 
@@ -270,7 +277,7 @@ def end(turn: Turn, name: GatewayName, record: ExitRecord, *, follow: bool) -> N
         _follow_asked(turn, name, follow=follow)
     else:
         if not is_modelled(gateway.phase, ending):
-            _report_anomaly(turn, name, life.life, record)
+            _report_anomaly(turn, name, life.on_record, record)
         restart.after_unasked(turn, name, life, record, follow=follow)
 
 

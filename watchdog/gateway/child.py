@@ -16,7 +16,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +115,8 @@ class ChildBackend:
         for life in tuple(self._running.values()):
             if life.has_ended:
                 self._exited(life)
+            elif life.look_inside(self._report):
+                self._tidy_later(life)
         current = self._current()
         if current is None:
             return GatewayObserved(gateway=self.name, process=None, life=self._last_life)
@@ -240,25 +241,23 @@ class ChildBackend:
         if pidfd is not None:
             os.close(pidfd)
         if cgroup is not None and cgroup.identity():
-            # Ended while nobody looked. Without a cgroup its remains are left alone: by now a session's number may
-            # be a stranger's.
+            # Ended while nobody looked. Without a cgroup, the number of its session may be a stranger's by now.
             ended = RunningLife(record=record, pidfd=-1, tree=self._tree(record, adopted=True), cgroup=cgroup)
             ended.kill_cgroup()
             self._ended.append(ended)
             self._untidy.append(ended)
 
     def _watch(self, record: LifeRecord, pidfd: int, cgroup: LifeCgroup | None, *, adopted: bool) -> RunningLife:
-        life = RunningLife(record=record, pidfd=pidfd, tree=self._tree(record, adopted=adopted), cgroup=cgroup)
+        tree, witness = self._tree(record, adopted=adopted), self._surroundings.witness
+        life = RunningLife(record=record, pidfd=pidfd, tree=tree, cgroup=cgroup, witness=witness)
         self._running[record.life] = life
         self._last_life = max(record.life, self._last_life or record.life)
         self._loop.add_reader(pidfd, self._exited, life)
         if self._log_watch is not None:
             self._log_watch.add(Path(record.log), lambda: self._bound_log(life))
+        age_usec = read_age_usec(record.process) if adopted else 0
         life.watch = ReadinessWatch(
-            self._policy.ready,
-            age_usec=read_age_usec(record.process) if adopted else 0,
-            report=lambda: self._ready(life),
-            loop=self._loop,
+            self._policy.ready, age_usec=age_usec, report=lambda: self._ready(life), loop=self._loop, mark=life.mark
         )
         return life
 
@@ -292,7 +291,7 @@ class ChildBackend:
                     self.hear(self.name, message)
 
     def _ready(self, life: RunningLife) -> None:
-        life.record = replace(life.record, ready=True)
+        life.mark_ready()
         self._report(GatewayReady(gateway=self.name, process=life.record.process))
         self._tidy_later(life)
 
@@ -331,8 +330,7 @@ class ChildBackend:
             self._fail(action, Failure.REFUSED, life.why_not_signalled(error))
             return
         if not all_gone and life.record.life in self._running and not life.has_ended:
-            pid = life.record.process.pid
-            self._fail(action, Failure.TIMEOUT, f"{self.name} (pid {pid}) did not die. Look at: ps -o stat,wchan {pid}")
+            self._fail(action, Failure.TIMEOUT, life.why_not_dead())
 
     # -- small parts -----------------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ raises, no program ran. A crash at any line between leaves a launcher that ends 
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from watchdog.core.identity import BootId, LifeId, ProcessRef
 from watchdog.core.policy import CommandPolicy, GatewayPolicy
+from watchdog.core.values import dataclass
 from watchdog.gateway.cgroup import LifeCgroup, gateway_cgroup
 from watchdog.gateway.launch import Gate, Launch, LaunchRefused, plan_launch, spawn
 from watchdog.gateway.lives import LifeFolder, LifeRecord
@@ -25,6 +26,7 @@ from watchdog.gateway.output import open_log
 from watchdog.gateway.process import read_stat
 from watchdog.gateway.readiness import speaks
 from watchdog.gateway.tree import LifeTree
+from watchdog.gateway.witness import NoWitness, Witness
 
 _CATCH_UP_ROUNDS = 8
 """A program that outruns this many rounds is caught when it is killed: the walk looks outside the cgroup, too."""
@@ -41,6 +43,8 @@ class Surroundings:
     """The daemon's own."""
     inherit_environment: bool = False
     use_cgroups: bool = True
+    witness: Witness = field(default_factory=NoWitness)
+    """Who sees the signals that are sent to the gateways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

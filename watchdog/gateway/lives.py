@@ -8,12 +8,15 @@ Deliberately not here: any judgement; a record whose process is gone is simply a
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.endings import ExitRecord, Sender, SignalSender
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
+from watchdog.core.peer import UNSET_ID
+from watchdog.core.values import dataclass
+from watchdog.gateway.image import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,10 @@ class LifeRecord:
     ready: bool = False
     invocation: str = ""
     """Of a life of a unit: systemd's id of this run, by which its journal finds the lines of it."""
+    image: Image | None = None
+    """What its process was last seen to execute."""
+    audit_session: int = UNSET_ID
+    """Of a life of a unit: the audit session that systemd gave it by PAMName=."""
     exit: ExitRecord | None = None
 
 
@@ -128,6 +135,8 @@ def _encode(record: LifeRecord) -> str:
             "cgroup_name": record.cgroup_name,
             "ready": record.ready,
             "invocation": record.invocation,
+            "image": None if record.image is None else asdict(record.image),
+            "audit_session": record.audit_session,
             "exit": None if ended is None else exit_as_json(ended),
         },
         ensure_ascii=True,
@@ -136,11 +145,13 @@ def _encode(record: LifeRecord) -> str:
 
 def exit_as_json(ended: ExitRecord) -> dict[str, Any]:
     """Spell an ending for a record or for evidence."""
-    return {"code": ended.code, "signal": ended.signal, "by": ended.by.value, "last_line": ended.last_line}
+    said = {"code": ended.code, "signal": ended.signal, "by": ended.by.value, "last_line": ended.last_line}
+    return said if ended.sent_by is None else {**said, "sent_by": asdict(ended.sent_by)}
 
 
 def _decode(fields: dict[str, Any]) -> LifeRecord:
-    ended = fields["exit"]
+    ended, image = fields["exit"], fields.get("image")  # records of versions before have no image
+    sent_by = None if ended is None else ended.get("sent_by")
     return LifeRecord(
         gateway=GatewayName(fields["gateway"]),
         life=LifeId(fields["life"]),
@@ -155,9 +166,15 @@ def _decode(fields: dict[str, Any]) -> LifeRecord:
         cgroup_name=fields["cgroup_name"],
         ready=fields["ready"],
         invocation=fields.get("invocation", ""),  # records written before units were owned have none
+        image=None if image is None else Image(**image),
+        audit_session=fields.get("audit_session", UNSET_ID),
         exit=None
         if ended is None
         else ExitRecord(
-            code=ended["code"], signal=ended["signal"], by=Sender(ended["by"]), last_line=ended["last_line"]
+            code=ended["code"],
+            signal=ended["signal"],
+            by=Sender(ended["by"]),
+            last_line=ended["last_line"],
+            sent_by=None if sent_by is None else SignalSender(**sent_by),
         ),
     )

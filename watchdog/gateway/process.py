@@ -12,10 +12,10 @@ import select
 import signal
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import BootId, ProcessRef
+from watchdog.core.values import dataclass
 
 _READ_BYTES = 65536
 _PR_SET_CHILD_SUBREAPER = 36
@@ -35,6 +35,8 @@ class Stat:
     start_ticks: int
     memory_bytes: int
     """0 once the process has begun to end."""
+    stack: int
+    """Where its stack begins; 0 for readers without the right to trace it."""
     exit_status: int
     """As wait(2) gives it, of a zombie; 0 before, and 0 for readers without the right to trace it."""
 
@@ -83,6 +85,7 @@ def read_stat(pid: int) -> Stat | None:
         session=int(fields[3]),
         start_ticks=int(fields[19]),
         memory_bytes=int(fields[20]),
+        stack=int(fields[25]),
         exit_status=int(fields[49]),
     )
 
@@ -222,5 +225,9 @@ def set_subreaper(*, on: bool) -> None:
 
 def read_age_usec(process: ProcessRef) -> int:
     """Return how long ago a process of this boot started, suspend included."""
-    started_usec = process.start_ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")
-    return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000 - started_usec)
+    return max(0, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000 - read_begin_usec(process))
+
+
+def read_begin_usec(process: ProcessRef) -> int:
+    """Return when a process of this boot started, by CLOCK_BOOTTIME."""
+    return process.start_ticks * 1_000_000 // os.sysconf("SC_CLK_TCK")

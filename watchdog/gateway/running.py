@@ -7,17 +7,23 @@ stranger. With a cgroup, membership and killing are the kernel's; without, they 
 import asyncio
 import os
 import signal
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.endings import ExitRecord, Sender, SignalSender
+from watchdog.core.peer import UNSET_ID
+from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.gateway.cgroup import LifeCgroup
+from watchdog.gateway.image import ExecWatch
 from watchdog.gateway.lives import LifeRecord
 from watchdog.gateway.output import keep_below
 from watchdog.gateway.process import Status, has_ended, peek_status, reap, send_signal
 from watchdog.gateway.readiness import ReadinessWatch
 from watchdog.gateway.tree import LifeTree
+from watchdog.gateway.witness import NoWitness, Witness
 from watchdog.origin.marks import LifeMark
+from watchdog.origin.procfs import read_audit_id
 
 _KILL_USEC = 2_000_000
 """How long the walk tries. With a cgroup there is nothing to try: one write kills all."""
@@ -36,15 +42,37 @@ class RunningLife:
     pidfd: int
     tree: LifeTree
     cgroup: LifeCgroup | None
+    witness: Witness = field(default_factory=NoWitness)
+    """Who sees the signals that are sent to it."""
     watch: ReadinessWatch | None = None
     containing: asyncio.Task[None] | None = None
     """The move into the cgroup, under way. Until it is over, `cgroup` is None and the main process is not reaped."""
+    execs: ExecWatch = field(init=False)
     ending: bool = False
     """The exit was seen and its report is under way."""
     signalled: bool = False
     """We asked for or made the ending."""
     log_unbounded: bool = False
     """The log could not be cut, and that was reported."""
+
+    def __post_init__(self) -> None:
+        self.execs = ExecWatch(self.record.process, self.pidfd, self.record.image)
+        if self.pidfd >= 0:
+            self.witness.watch(self.record.process)
+
+    def mark_ready(self) -> None:
+        """Take note that it serves; one that was seen to has begun for certain, and executes nothing more unasked."""
+        self.record = replace(self.record, ready=True)
+        if self.watch is not None and self.watch.is_evidence:
+            self.execs.settle()
+
+    def look_inside(self, report: Callable[[SelfRestartSeen], None]) -> bool:
+        """Report an exec in place of a life that is ready; True when its record is to be written again."""
+        if not self.record.ready:
+            return False
+        is_news = self.execs.tell(self.record.gateway, report)
+        self.record = replace(self.record, image=self.execs.image)
+        return is_news
 
     @property
     def has_ended(self) -> bool:
@@ -64,7 +92,15 @@ class RunningLife:
             cgroup_id=0 if self.cgroup is None else self.cgroup.identity(),
             cgroup="" if self.cgroup is None else self.cgroup.name,
             process=self.record.process,
+            audit_session=self._audit_session(),
         )
+
+    def _audit_session(self) -> int:
+        """Read the audit session that the life got by itself; one of a daemon marks whoever started that."""
+        if self.tree.adopted or self.pidfd < 0 or self.record.exit is not None:
+            return UNSET_ID
+        found = read_audit_id(self.record.process.pid, "sessionid")
+        return UNSET_ID if found == read_audit_id(os.getpid(), "sessionid") or self.has_ended else found
 
     def holds(self, pid: int) -> bool:
         """Tell whether a process is of this life."""
@@ -86,6 +122,11 @@ class RunningLife:
         """Say for a person that the kernel let us neither stop nor kill it."""
         pid = self.record.process.pid
         return f"{self.record.gateway} (pid {pid}) may not be signalled from here: {error}. Try: sudo kill {pid}"
+
+    def why_not_dead(self) -> str:
+        """Say for a person that SIGKILL did not end it."""
+        pid = self.record.process.pid
+        return f"{self.record.gateway} (pid {pid}) did not die. Look at: ps -o stat,wchan {pid}"
 
     async def kill(self) -> bool:
         """End the main process and all that belongs to the life; False when something would not die."""
@@ -141,9 +182,11 @@ class RunningLife:
         """Bury the main process and write down how it ended."""
         if self.watch is not None:
             self.watch.close()
+        by, sent_by = self._sender(status)
+        self.witness.forget(self.record.process)
         reap(self.pidfd)
         os.close(self.pidfd)
-        ended = ExitRecord(code=status.code, signal=status.signal, by=self._sender(status), last_line=last_line)
+        ended = ExitRecord(code=status.code, signal=status.signal, by=by, last_line=last_line, sent_by=sent_by)
         self.record = replace(self.record, exit=ended)
         return ended
 
@@ -152,13 +195,16 @@ class RunningLife:
         """An adopted life was contained long ago; looking for more through all of /proc would find nothing."""
         return self.cgroup is None or not self.tree.adopted
 
-    def _sender(self, status: Status) -> Sender:
+    def _sender(self, status: Status) -> tuple[Sender, SignalSender | None]:
         if self.signalled:
-            return Sender.GATEDOG
+            return Sender.GATEDOG, None
+        by, sent_by = self.witness.judge(self.mark(), self.record.uid, status.signal)
+        if sent_by is not None and not sent_by.by_kernel:
+            return by, sent_by
         # Only for a main process that was killed: the kernel may have shot a child while the main one failed by itself.
         if status.signal == "SIGKILL" and self.cgroup is not None and self.cgroup.oom_kills() > 0:
-            return Sender.KERNEL_OOM
-        return Sender.UNKNOWN
+            return Sender.KERNEL_OOM, None
+        return by, sent_by
 
     def kill_cgroup(self) -> bool:
         """Kill all that is in the life's cgroup; False when it has none, or the kernel refused."""

@@ -15,7 +15,7 @@ Deliberately not here: when to start, how often, and what an ending means (core/
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,28 @@ from watchdog.core.events import ActionFailed, BreakGlassUsed, Failure, GatewayO
 from watchdog.core.identity import ActionId, GatewayName, LifeId, ProcessRef
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.rival import JobKind, Rival
+from watchdog.core.values import dataclass
 from watchdog.gateway.backend import Report
 from watchdog.gateway.breakglass import BREAK_GLASS_FOLDERS
 from watchdog.gateway.bus import BusLost, BusRefused, Call
 from watchdog.gateway.jobs import UnitJobs
 from watchdog.gateway.lives import LifeFolder
-from watchdog.gateway.systemdlink import MANAGER, MANAGER_PATH, SystemdLink
+from watchdog.gateway.systemdlink import MANAGER, MANAGER_PATH, SERVICE, SystemdLink, get_all, unit_path
 from watchdog.gateway.ticket import TICKETS, ticket_of, unit_stem
 from watchdog.gateway.unitevidence import write_unit_evidence
 from watchdog.gateway.unitlife import UnitLife
+from watchdog.gateway.unitlook import state_folder
 from watchdog.gateway.unitstart import UnitStart, why_no_process, why_refused
 from watchdog.gateway.unitwatch import LIVES_KEPT, UnitWatch
+from watchdog.gateway.witness import NoWitness, Witness
 from watchdog.origin.marks import LifeMark
 
 _START_SECONDS = 55.0
 """A little less than the core waits, so that a person reads systemd's reason and not only "nothing came up"."""
 _REMAINS_SECONDS = 0.2
 _KILL_SECONDS = 5.0
+_ASK_SECONDS = 2.0
+_NO_WATCHDOG = frozenset({0, 2**64 - 1})
 _LOOKS_FOR_PROCESS = 5
 _SIGKILL = 9
 _KILLED_WITH_MAIN = frozenset({"control-group", "mixed"})
@@ -53,6 +58,8 @@ class UnitPlaces:
     state_folder: Path
     tickets: Path = TICKETS
     break_glass_folders: tuple[Path, ...] = BREAK_GLASS_FOLDERS
+    witness: Witness = field(default_factory=NoWitness)
+    """Who sees the signals that are sent to the gateway. Of the daemon, for all of them."""
 
 
 class UnitBackend:
@@ -93,7 +100,7 @@ class UnitBackend:
             break_glass_folders=places.break_glass_folders,
         )
         helpers = (self._starter, self._stopper)
-        self._watch = UnitWatch(policy, helpers, link, self._jobs, self._folder, report, loop)
+        self._watch = UnitWatch(policy, helpers, link, self._jobs, self._folder, report, loop, witness=places.witness)
         link.add(self._watch)
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -102,6 +109,30 @@ class UnitBackend:
     def rivals(self) -> tuple[Rival, ...]:
         """Who else could start or end the gateway, by systemd's word at the last look."""
         return self._watch.look.rivals
+
+    @property
+    def state_folder(self) -> str:
+        """Where the gateway keeps its state, by systemd's word at the last look; see `unitlook.state_folder`."""
+        return state_folder(self._watch.facts)
+
+    async def heard(self) -> tuple[int, str]:
+        """Return when the gateway last said WATCHDOG=1 to systemd (CLOCK_BOOTTIME; 0: never), and its last STATUS=.
+
+        Raises:
+            OSError: systemd does not say, or does not listen to this unit.
+        """
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                facts = dict(await self._link.ask_soon(get_all(unit_path(self._unit), SERVICE)))
+        except (BusLost, BusRefused, TimeoutError) as error:
+            raise OSError(f"systemd does not say what {self._unit} told it: {error}") from error
+        if facts.get("NotifyAccess", "none") == "none":
+            raise OSError(f"systemd does not listen to {self._unit}. Set NotifyAccess=main in it")
+        if facts.get("WatchdogUSec", 0) in _NO_WATCHDOG:
+            raise OSError(f"systemd keeps no time of WATCHDOG=1 from {self._unit}. Set WatchdogSec= in it")
+        beat_usec = int(facts.get("WatchdogTimestampMonotonic", 0))
+        asleep_usec = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()) // 1_000
+        return beat_usec + asleep_usec if beat_usec else 0, str(facts.get("StatusText", ""))
 
     def break_glass_used(self) -> tuple[BreakGlassUsed, ...]:
         """Return the uses of break-glass on record, to be taken before the first look: they say what a human wants."""
@@ -126,13 +157,13 @@ class UnitBackend:
         return GatewayObserved(gateway=self.name, process=life.process, life=life.record.life)
 
     def life_marks(self) -> tuple[LifeMark, ...]:
-        """See `Backend.life_marks`. Lives of a unit follow each other in one cgroup, so there is one mark at most."""
+        """See `Backend.life_marks`. Lives of a unit follow each other in one cgroup, so there is one mark of that."""
         life, ended = self._watch.life, self._watch.ended
         if life is not None:
-            return (life.mark(),)
+            return (life.mark(), *self._watch.traces)
         if ended is not None and ended.cgroup is not None and ended.cgroup.is_populated():
-            return (ended.mark(),)
-        return ()
+            return (ended.mark(), *self._watch.traces)
+        return self._watch.traces
 
     def collect(self, life: LifeId, into: Path, limit_bytes: int) -> None:
         """See `Backend.collect`."""

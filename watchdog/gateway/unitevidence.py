@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from watchdog.core.endings import most_telling
 from watchdog.gateway.evidence import write_life
 from watchdog.gateway.lives import LifeRecord
-from watchdog.gateway.output import one_line
+from watchdog.gateway.output import LAST_LINES, one_line
 
 _JOURNALCTL = "/usr/bin/journalctl"
 _LINES = 500
@@ -28,16 +29,12 @@ _UNIT_FILE_BYTES_MAX = 64 * 1024
 
 
 def read_last_words(invocation: str) -> str:
-    """Return the last line that the gateway itself wrote in this run; empty when there is none or it takes too long."""
+    """Return the most telling of the last lines that the gateway itself wrote in this run; empty when there is none."""
     if not invocation:
         return ""
     match = f"_SYSTEMD_INVOCATION_ID={invocation}"
-    lines = _read_journal(["--lines=5", match], 64 * 1024, LAST_WORDS_SECONDS).splitlines()
-    for line in reversed(lines):
-        words = one_line(_message(line))
-        if words:
-            return words
-    return ""
+    lines = _read_journal([f"--lines={LAST_LINES}", match], 64 * 1024, LAST_WORDS_SECONDS).splitlines()
+    return most_telling(tuple(words for line in lines if (words := one_line(_message(line)))))
 
 
 def write_unit_evidence(record: LifeRecord, properties: Mapping[str, Any], into: Path, limit_bytes: int) -> None:

@@ -5,17 +5,24 @@ asked again: as long as systemd names that number, it has not reaped the process
 """
 
 import os
-from dataclasses import dataclass, replace
+import pwd
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from watchdog.core.endings import ExitRecord, Sender
+from watchdog.core.endings import ExitRecord, Sender, SignalSender
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
+from watchdog.core.peer import UNSET_ID
+from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.gateway.cgroup import LifeCgroup, find_cgroup
+from watchdog.gateway.image import ExecWatch
 from watchdog.gateway.lives import LifeRecord
 from watchdog.gateway.process import Status, has_ended, read_stat
 from watchdog.gateway.readiness import ReadinessWatch
 from watchdog.gateway.unitlook import UnitLook
+from watchdog.gateway.witness import NoWitness, Witness
 from watchdog.origin.marks import LifeMark
+from watchdog.origin.procfs import read_audit_id
 
 _LAUNCH_FAILURES = range(200, 243)
 """Exit statuses by which systemd says that it could not make the process what the unit asks for (systemd.exec(5))."""
@@ -31,10 +38,32 @@ class UnitLife:
     cgroup: LifeCgroup | None
     ours: bool
     """Whether gatedog started it, now or in an earlier daemon."""
+    witness: Witness = field(default_factory=NoWitness)
+    """Who sees the signals that are sent to it."""
+    execs: ExecWatch = field(init=False)
     watch: ReadinessWatch | None = None
     ending: bool = False
     signalled: bool = False
     """We asked for the ending."""
+
+    def __post_init__(self) -> None:
+        self.execs = ExecWatch(self.record.process, self.pidfd, self.record.image)
+        self.witness.watch(self.process)
+
+    def mark_ready(self) -> None:
+        """Take note that it serves; one that was seen to has begun for certain, and executes nothing more unasked."""
+        self.record = replace(self.record, ready=True)
+        self._learn_audit_session()
+        if self.watch is not None and self.watch.is_evidence:
+            self.execs.settle()
+
+    def look_inside(self, report: Callable[[SelfRestartSeen], None]) -> bool:
+        """Report an exec in place of a life that is ready; True when its record is to be written again."""
+        if not self.record.ready:
+            return False
+        is_news = self.execs.tell(self.record.gateway, report)
+        self.record = replace(self.record, image=self.execs.image)
+        return is_news
 
     @property
     def process(self) -> ProcessRef:
@@ -48,26 +77,38 @@ class UnitLife:
 
     def mark(self) -> LifeMark:
         """Say how the kernel recognises this life."""
+        self._learn_audit_session()
         return LifeMark(
             gateway=self.record.gateway,
             life=self.record.life,
             cgroup_id=0 if self.cgroup is None else self.cgroup.identity(),
             cgroup="" if self.cgroup is None else self.cgroup.name,
             process=self.process,
+            audit_session=self.record.audit_session,
         )
 
-    def sender(self, look: UnitLook | None, by_job: Sender | None) -> Sender:
-        """Say who ended it, as far as that is known."""
+    def _learn_audit_session(self) -> None:
+        """Read it as soon as there is one: systemd makes the process first, and opens its PAM session then."""
+        if self.record.audit_session != UNSET_ID or self.record.exit is not None:
+            return
+        found = read_audit_id(self.process.pid, "sessionid")
+        if not self.has_ended:  # else the number may be another's
+            self.record = replace(self.record, audit_session=found)
+
+    def sender(self, status: Status, look: UnitLook, by_job: Sender | None) -> tuple[Sender, SignalSender | None]:
+        """Say who ended it, as far as that is known. A job says more than the signal, which systemd sends for it."""
         if self.signalled:
-            return Sender.GATEDOG
-        if look is not None and look.ended_pid == self.process.pid and look.result in _RESULTS:
-            return _RESULTS[look.result]
-        return by_job if by_job is not None else Sender.UNKNOWN
+            return Sender.GATEDOG, None
+        if look.ended_pid == self.process.pid and look.result in _RESULTS:
+            return _RESULTS[look.result], None
+        by, sent_by = self.witness.judge(self.mark(), self.record.uid, status.signal)
+        return by if by_job is None else by_job, sent_by
 
     def let_go(self, ended: ExitRecord) -> None:
         """Bury the main process."""
         if self.watch is not None:
             self.watch.close()
+        self.witness.forget(self.process)
         os.close(self.pidfd)
         self.record = replace(self.record, exit=ended)
 
@@ -91,7 +132,12 @@ def take_hold(pid: int, boot: BootId) -> tuple[ProcessRef, int] | None:
 
 
 def begin_life(
-    gateway: GatewayName, life: LifeId, held: tuple[ProcessRef, int], look: UnitLook, earlier: LifeRecord | None
+    gateway: GatewayName,
+    life: LifeId,
+    held: tuple[ProcessRef, int],
+    look: UnitLook,
+    earlier: LifeRecord | None,
+    witness: Witness,
 ) -> UnitLife:
     """Make the life of a process that is held. `earlier` is its record, where an earlier daemon wrote one."""
     process, pidfd = held
@@ -103,14 +149,30 @@ def begin_life(
         argv=(),
         directory="",
         user=look.user,
-        uid=_owner(process.pid),
+        uid=_account(look.user, process.pid),
         environment_names=(),
         log="",
         cgroup_folder="" if cgroup is None else str(cgroup.folder),
         cgroup_name="" if cgroup is None else cgroup.name,
         invocation=look.invocation,
     )
-    return UnitLife(record=record, pidfd=pidfd, cgroup=cgroup, ours=life > 0)
+    return UnitLife(record=record, pidfd=pidfd, cgroup=cgroup, ours=life > 0, witness=witness)
+
+
+def trace_of(record: LifeRecord) -> tuple[LifeMark, ...]:
+    """Say how what an ended life left outside of its cgroup is recognised; nothing where it had no audit session."""
+    if record.audit_session == UNSET_ID:
+        return ()
+    return (
+        LifeMark(
+            gateway=record.gateway,
+            life=record.life,
+            cgroup_id=0,
+            cgroup="",
+            process=record.process,
+            audit_session=record.audit_session,
+        ),
+    )
 
 
 def passing_process(look: UnitLook, boot: BootId, suspended_usec: int) -> ProcessRef:
@@ -139,7 +201,9 @@ def passing_record(
     )
 
 
-def exit_record(status: Status, by: Sender, *, last_line: str = "", was_ready: bool) -> ExitRecord:
+def exit_record(
+    status: Status, by: Sender, sent_by: SignalSender | None = None, *, last_line: str = "", was_ready: bool
+) -> ExitRecord:
     """Write down an ending."""
     failed_launch = status.code in _LAUNCH_FAILURES and not was_ready
     detail = f"systemd could not run the program (status {status.code}, see systemd.exec(5))" if failed_launch else ""
@@ -150,10 +214,17 @@ def exit_record(status: Status, by: Sender, *, last_line: str = "", was_ready: b
         last_line=last_line,
         detail=detail,
         launch_failed=failed_launch,
+        sent_by=sent_by,
     )
 
 
-def _owner(pid: int) -> int:
+def _account(user: str, pid: int) -> int:
+    """Return the uid it runs under: of the unit's User=, because a process of systemd's begins as root."""
+    try:
+        if user:
+            return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        pass  # DynamicUser=: the name is systemd's alone
     try:
         return Path(f"/proc/{pid}").stat().st_uid
     except OSError:

@@ -5,11 +5,11 @@ read as their neutral value, and the same properties give the same look and the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from watchdog.core.rival import Rival, RivalKind
 from watchdog.core.timeline import duration_text
+from watchdog.core.values import dataclass
 from watchdog.gateway.process import Status, signal_name
 
 DROP_IN = "50-gatedog.conf"
@@ -105,6 +105,19 @@ def look_at(unit: str, properties: Mapping[str, Any]) -> UnitLook:
         user=get("User", ""),
         rivals=find_rivals(unit, properties),
     )
+
+
+def state_folder(properties: Mapping[str, Any]) -> str:
+    """Name the folder that the unit keeps its state in: its StateDirectory=, its WorkingDirectory=, its user's home.
+
+    "~NAME" is the home of that user; who looks there looks it up. Empty for a unit of root's that says nothing.
+    """
+    for name in properties.get("StateDirectory") or ():
+        return f"/var/lib/{name}"
+    user = properties.get("User", "")
+    home = f"~{user}" if user and not user.isdigit() else ""
+    folder = properties.get("WorkingDirectory", "").removeprefix("!")
+    return home if folder in ("", "~") else str(folder)
 
 
 def find_rivals(unit: str, properties: Mapping[str, Any]) -> tuple[Rival, ...]:

@@ -23,6 +23,7 @@ from watchdog.core.events import GatewayReady, MainProcessExited, MainProcessSta
 from watchdog.core.identity import FOREIGN_LIFE, BootId, LifeId, ProcessRef
 from watchdog.core.policy import GatewayPolicy, Readiness
 from watchdog.core.rival import JobKind
+from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.gateway.backend import Report
 from watchdog.gateway.bus import BusLost, BusRefused
 from watchdog.gateway.jobs import UnitJobs
@@ -32,9 +33,19 @@ from watchdog.gateway.readiness import ReadinessWatch
 from watchdog.gateway.systemdlink import SERVICE, UNIT, SystemdLink, get_all, get_property, unit_path
 from watchdog.gateway.ticket import FoundTicket
 from watchdog.gateway.unitevidence import read_last_words
-from watchdog.gateway.unitlife import UnitLife, begin_life, exit_record, passing_process, passing_record, take_hold
+from watchdog.gateway.unitlife import (
+    UnitLife,
+    begin_life,
+    exit_record,
+    passing_process,
+    passing_record,
+    take_hold,
+    trace_of,
+)
 from watchdog.gateway.unitlook import UnitLook, look_at
 from watchdog.gateway.unitstart import UnitStart
+from watchdog.gateway.witness import Witness
+from watchdog.origin.marks import LifeMark
 from watchdog.origin.procfs import read_boot
 
 LIVES_KEPT = 20
@@ -59,12 +70,16 @@ class UnitWatch:
         folder: LifeFolder,
         report: Report,
         loop: asyncio.AbstractEventLoop,
+        *,
+        witness: Witness,
     ) -> None:
         self.unit = policy.unit
         self.helpers = helpers
         """The target that starts it, and the one that stops it."""
         self.life: UnitLife | None = None
         self.ended: UnitLife | None = None
+        self.traces: tuple[LifeMark, ...] = ()
+        """Of the lives before, newest first: what left the cgroup (su, a session of its own) outlives them."""
         self.last_life: LifeId | None = None
         self.starting: UnitStart | None = None
         self.look = UnitLook(unit=policy.unit)
@@ -75,6 +90,7 @@ class UnitWatch:
         self._folder = folder
         self._report = report
         self._loop = loop
+        self._witness = witness
         self._path = unit_path(policy.unit)
         self._boot: BootId = read_boot()
         self._taking: asyncio.Task[None] | None = None
@@ -96,6 +112,9 @@ class UnitWatch:
             self._claim_main(ticket)
         else:
             self._claim_recorded()
+        known = None if self.life is None else self.life.process
+        before = (each for each in self._records() if each.process.boot == self._boot and each.process != known)
+        self.traces = tuple(trace for record in before for trace in trace_of(record))
 
     def _claim_main(self, ticket: FoundTicket | None) -> None:
         of_ticket = FOREIGN_LIFE
@@ -148,6 +167,8 @@ class UnitWatch:
         """Ask systemd whether the picture is right, and report what is not, soon. Cheap while nothing has changed."""
         if self.life is not None and self.life.has_ended:
             self._main_ended(self.life)
+        elif self.life is not None and self.life.look_inside(self._report):
+            self._write(self.life)
         if not self._turn.locked():
             self.spawn(self.look_now(full=self._loop.time() >= self._next_full_look))
 
@@ -195,6 +216,10 @@ class UnitWatch:
             if named != pid:
                 os.close(held[1])  # it has ended, and whose number that is now is not known
                 return
+            before = await self._who_handed_on()
+            if before is not None:
+                self._hand_on(before, held)
+                return
             start = self.starting if self.starting is not None and self.starting.made(self.look) else None
             self.tell_started(self._enter(held, FOREIGN_LIFE if start is None else start.order.life, None))
             if start is not None:
@@ -202,11 +227,39 @@ class UnitWatch:
         finally:
             self._taking = None
 
+    async def _who_handed_on(self) -> UnitLife | None:
+        """Return the life that is known if the unit is still its run: then nobody started anything."""
+        life = self.life
+        if life is None or not life.record.invocation:
+            return None
+        try:
+            run = await self._link.ask(get_property(self._path, UNIT, "InvocationID"))
+        except (BusLost, BusRefused):
+            return None
+        return life if self.life is life and bytes(run).hex() == life.record.invocation else None
+
+    def _hand_on(self, before: UnitLife, held: tuple[ProcessRef, int]) -> None:
+        """Follow the run to its next main process, under the number that it was started as."""
+        life = self._enter(held, before.record.life, None)
+        if before.record.ready and life.watch is not None:
+            life.watch.close()
+            life.mark_ready()
+        evidence = f"systemd calls pid {held[0].pid} the main process, which was {before.process.pid}, in the same run"
+        self._report(
+            SelfRestartSeen(
+                gateway=self._policy.name,
+                process=before.process,
+                means=SelfRestartMeans.HANDED_OFF,
+                evidence=evidence,
+                successor=held[0],
+            )
+        )
+
     def _enter(self, held: tuple[ProcessRef, int], number: LifeId, earlier: LifeRecord | None) -> UnitLife:
         if self.life is not None:
             self._loop.remove_reader(self.life.pidfd)
             self._forget(self.life, ExitRecord(replaced=True))
-        self.life = life = begin_life(self._policy.name, number, held, self.look, earlier)
+        self.life = life = begin_life(self._policy.name, number, held, self.look, earlier, self._witness)
         self.last_life = number if life.ours else self.last_life
         self._jobs.begin_life()
         self._loop.add_reader(life.pidfd, self._main_ended, life)
@@ -215,7 +268,9 @@ class UnitWatch:
         if self.look.speaks_of_readiness and ready.kind is Readiness.DELAY:
             ready = replace(ready, kind=Readiness.NOTIFY)
         age = read_age_usec(life.process) if earlier is not None or not life.ours else 0
-        life.watch = ReadinessWatch(ready, age_usec=age, report=lambda: self._ready(life), loop=self._loop)
+        life.watch = ReadinessWatch(
+            ready, age_usec=age, report=lambda: self._ready(life), loop=self._loop, mark=life.mark
+        )
         self._loop.call_soon(life.watch.show if life.record.ready else self._show_ready)
         return life
 
@@ -236,7 +291,7 @@ class UnitWatch:
             life.watch.show()
 
     def _ready(self, life: UnitLife) -> None:
-        life.record = replace(life.record, ready=True)
+        life.mark_ready()
         self._report(GatewayReady(gateway=self._policy.name, process=life.process))
         self._loop.call_later(_TIDY_SECONDS, self._write, life)
 
@@ -256,7 +311,9 @@ class UnitWatch:
         words = ""
         if status.code:  # it failed by itself, and its last line often says why
             words = await self._loop.run_in_executor(None, read_last_words, life.record.invocation)
-        ended = exit_record(status, life.sender(self.look, by_job), last_line=words, was_ready=life.record.ready)
+        ended = exit_record(
+            status, *life.sender(status, self.look, by_job), last_line=words, was_ready=life.record.ready
+        )
         self._forget(life, ended)
         self._report(MainProcessExited(gateway=self._policy.name, process=life.process, exit=ended))
 
@@ -299,6 +356,7 @@ class UnitWatch:
 
     def _forget(self, life: UnitLife, ended: ExitRecord) -> None:
         life.let_go(ended)
+        self.traces = (*trace_of(life.record), *self.traces)[:LIVES_KEPT]
         self.life, self.ended = None, life
         self._loop.call_later(_TIDY_SECONDS, self._write, life)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from watchdog.report.escape import visible
+from watchdog.setup import papercodes
 from watchdog.setup.change import Change, Drop, PutFile, PutFolder, PutLink, PutMode, Run
 from watchdog.setup.host import Found, Host
 
@@ -95,6 +96,9 @@ def _diff(path: str, found: Found, body: bytes, head: str) -> Iterator[str]:
         before = f"(link to {visible(found.body.decode(errors='replace'))})"
     yield f"--- {path}  {before}"
     yield f"+++ {path}  {head}"
+    if path == str(papercodes.PLACE):
+        yield from papercodes.described(was=found.kind == "file", becomes=bool(body))
+        return
     old = found.body.decode(errors="replace").splitlines() if found.kind == "file" else []
     new = body.decode(errors="replace").splitlines()
     for line in list(difflib.unified_diff(old, new, lineterm=""))[2:]:

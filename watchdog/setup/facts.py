@@ -3,10 +3,10 @@
 Invariant: no field is a guess. What could not be found out is empty, and a judgement that needs it says so.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.policy import GatewayPolicy, Policy
+from watchdog.core.values import dataclass
 from watchdog.setup.host import Account
 
 
@@ -76,6 +76,8 @@ class Wish:
     command: tuple[str, ...] = ()
     user: str = ""
     profile: str = ""
+    port: int = 0
+    """Where the gateway listens; 0: nobody said."""
     no_hardening: str = ""
     advisory: bool = False
     start: bool = True
@@ -91,6 +93,10 @@ class Facts:
     agent: Account | None
     policy: Policy | None = None
     policy_text: bytes = b""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables that the gateway's profile sets, sorted by name."""
+    fresh_codes: bytes = b""
+    """The file of new release codes, hashes only; empty where there are some already."""
     bundle_files: tuple[Path, ...] = ()
     """Other files in /etc/gatedog that the account gatedog must be able to read."""
     type_overruled: bool = False

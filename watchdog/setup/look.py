@@ -10,8 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import watchdog
+from watchdog.approval.codes import CODES_FILE
+from watchdog.approval.signers import REVOKED_FILE, SIGNERS_FILE
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
-from watchdog.policyfile.load import PAGER_FILE, POLICY_FILE, parse_policy
+from watchdog.policyfile.load import PAGER_FILE, POLICY_FILE, parse_policy, profile_environment
+from watchdog.policyfile.profiles import Profiles
 from watchdog.setup.facts import Facts, HostFacts, UnitFacts, UserUnit, Wish
 from watchdog.setup.host import Host
 from watchdog.setup.trust import exposed_path, exposed_tree
@@ -36,7 +39,7 @@ def gather(wish: Wish, host: Host) -> Facts:
     unit = unit_facts(wish.unit, host) if wish.unit else None
     user = wish.user if unit is None else _account_of(unit)
     text = _readable(SYSTEM_BUNDLE / POLICY_FILE, host)
-    policy = parse_policy(text, str(SYSTEM_BUNDLE / POLICY_FILE)) if text else None
+    policy = parse_policy(text, str(SYSTEM_BUNDLE / POLICY_FILE), profiles=profiles_on(host)) if text else None
     facts = Facts(
         wish=wish,
         host=host_facts(host),
@@ -47,6 +50,8 @@ def gather(wish: Wish, host: Host) -> Facts:
         bundle_files=_bundle_files(host),
         earlier_observations=_earlier_observations(wish.name, host),
     )
+    profile = wish.profile if facts.ruled is None else facts.ruled.profile
+    facts = replace(facts, environment=profile_environment(profile, profiles_on(host)) if profile else ())
     if unit is None:
         place = UNITS / facts.unit_name
         ours = _mark(wish.name)
@@ -63,6 +68,16 @@ def gather(wish: Wish, host: Host) -> Facts:
     paths = [unit.program, unit.text("FragmentPath"), *unit.text("DropInPaths").split()]
     faults = tuple(dict.fromkeys(f for each in paths if each for f in exposed_path(Path(each), host.root)))
     return replace(facts, exposed=faults)
+
+
+def profiles_on(host: Host) -> Profiles:
+    """Return the profiles that a policy of this machine may use; only the shipped ones where others may not look."""
+    folder = host.at(SYSTEM_BUNDLE / "profiles")
+    try:
+        folder.lstat()
+    except OSError:
+        return Profiles()
+    return Profiles(folder)
 
 
 def unit_facts(name: str, host: Host) -> UnitFacts:
@@ -145,7 +160,7 @@ def _readable(path: Path, host: Host) -> bytes:
 
 def _bundle_files(host: Host) -> tuple[Path, ...]:
     """Name the files that the daemon reads; credentials are no part of them, nor what somebody left there."""
-    known = (SYSTEM_BUNDLE / name for name in (PAGER_FILE, "allowed_signers"))
+    known = (SYSTEM_BUNDLE / name for name in (PAGER_FILE, SIGNERS_FILE, REVOKED_FILE, CODES_FILE))
     return tuple(path for path in known if _is_file(path, host))
 
 

@@ -13,10 +13,10 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from watchdog.core.values import dataclass
 from watchdog.setup.apply import write
 from watchdog.setup.change import Plan, Put, PutFile, PutMode
 from watchdog.setup.host import ABSENT, Found, Host
@@ -52,10 +52,12 @@ class Manifest:
         """Add the places of these changes as they are now, those known already excepted."""
         known = {entry.path: entry for entry in self.entries}
         for change in changes:
-            was = known[change.path].was if change.path in known else host.look(change.path)
+            earlier = known.get(change.path)
+            if earlier is not None and isinstance(change, PutMode):
+                continue  # setup made it once, and what it made goes again
             known[change.path] = Entry(
                 path=change.path,
-                was=was,
+                was=host.look(change.path) if earlier is None else earlier.was,
                 became=change.body if isinstance(change, PutFile) else None,
                 mode_only=isinstance(change, PutMode),
             )

@@ -6,9 +6,11 @@ nothing here is guessed in favour of an install: what cannot be known is an obje
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from watchdog.approval.signers import SIGNERS_FILE
+from watchdog.core.values import dataclass
 from watchdog.policyfile.relations import NAME
+from watchdog.setup import papercodes
 from watchdog.setup.facts import Facts, UnitFacts
 from watchdog.setup.texts import waits_for_ever
 
@@ -196,7 +198,7 @@ def _agent(facts: Facts) -> Iterator[Objection]:
 
 def notes(facts: Facts) -> tuple[str, ...]:
     """Return what a human should know, in the order of the plan."""
-    return tuple(_notes(facts))
+    return (*_notes(facts), *_bundle_notes(facts))
 
 
 def _notes(facts: Facts) -> Iterator[str]:
@@ -223,5 +225,11 @@ def _notes(facts: Facts) -> Iterator[str]:
             yield f"{other} pulls it in by a line that setup does not own (Wants=): that start will fail and be told"
     for key, does in TOLD_OF_UNIT.items():
         yield from (f"{other}: {does}" for other in unit.names(key))
-    if not any(path.name == "pager.toml" for path in facts.bundle_files):
+
+
+def _bundle_notes(facts: Facts) -> Iterator[str]:
+    there = {path.name for path in facts.bundle_files}
+    if "pager.toml" not in there:
         yield "there is no /etc/gatedog/pager.toml: pages go nowhere but gatedog's own log; try: gatedog page test"
+    if SIGNERS_FILE not in there:
+        yield papercodes.SIGNERS_NOTE

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
 from watchdog.policyfile.load import POLICY_FILE
-from watchdog.setup import quoting, texts
+from watchdog.setup import papercodes, quoting, texts
 from watchdog.setup.change import Change, Drop, Plan, Put, PutFile, PutFolder, PutLink, PutMode, Run
 from watchdog.setup.facts import Facts
 from watchdog.setup.look import HARDENING, OWNERSHIP, UNITS, WRAPPER
@@ -78,6 +78,8 @@ def _shared_files(facts: Facts) -> Iterator[Put]:
         yield PutFile(path=UNITS / name, body=shipped(name).encode())
     for name in FILLED_UNITS:
         yield PutFile(path=UNITS / name, body=filled(name, program).encode())
+    if facts.fresh_codes:
+        yield papercodes.put(facts.fresh_codes)
     for path in facts.bundle_files:
         yield PutMode(path=path, mode=0o640, owner="root", group="gatedog")
 

@@ -18,6 +18,8 @@ def section(wish: Wish, unit: str) -> bytes:
     lines = ["", f"[gateway.{wish.name}]", f"unit = {json.dumps(unit)}"]
     if wish.profile:
         lines.append(f"profile = {json.dumps(wish.profile)}")
+    if wish.port:
+        lines.append(f"port = {wish.port}")
     return "\n".join([*lines, ""]).encode()
 
 

@@ -18,6 +18,7 @@ NO_EXEC = """\
 # This systemd waits for ever for a program with Type=exec and PAMName=: the PAM process keeps its pipe open.
 Type=simple
 """
+ASKED_FOR = "# What is known of this kind of gateway (its profile). It binds from the next start on."
 EXEC_WITH_PAM = 257
 """The first systemd on which Type=exec and PAMName= were seen to work together; on 252 the start times out."""
 STOP_MARGIN_USEC = 10 * SECOND
@@ -49,8 +50,14 @@ def ownership(facts: Facts) -> str:
         "DESCRIPTION": quoting.one_line(described or f"{facts.wish.name} gateway"),
         "TYPE": NO_EXEC if waits_for_ever(facts) else "",
         "TIMEOUT_STOP": f"{stop_patience_usec(facts) // SECOND}s",
+        "ENVIRONMENT": _environment(facts),
     }
     return filled("gateway/ownership.conf", blanks)
+
+
+def _environment(facts: Facts) -> str:
+    lines = [f"Environment={quoting.word(f'{name}={value}')}" for name, value in facts.environment]
+    return "\n".join([ASKED_FOR, *lines, ""]) if lines else ""
 
 
 def hardening(facts: Facts) -> str:

@@ -1,5 +1,7 @@
 """`gatedog setup systemd` and `setup remove` on real systemd: what they print, do and undo."""
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,8 @@ from setup_site import GATEWAY, Site, changed
 
 pytestmark = pytest.mark.system
 
+ODD = 'two  "words" 50% $HOME ${X} \\n'
+"""A value with everything in it that systemd could read otherwise."""
 POLICY = '# mine\n[gateway.other]\ncommand = ["/bin/sleep", "inf"]   # do not touch\n'
 
 
@@ -243,3 +247,98 @@ def test_no_hardening_keeps_its_reason(site: Site) -> None:
 
     assert "# Not hardened: needs a browser sandbox\n" in drop_in
     assert hardened == "no"
+
+
+def test_what_the_profile_asks_for_reaches_the_unit_and_goes_again(site: Site) -> None:
+    """The variables of a profile are in the diff, read by systemd as they were written, and gone after removal."""
+    site.machine.run(["install", "-d", "/etc/gatedog/profiles"])
+    site.machine.write("/etc/gatedog/profiles/odd.toml", f"[environment]\nODD = '{ODD}'\nPLAIN = \"a\"\n")
+    before = site.listing()
+    options = "--profile odd --port 18789"
+    shown = site.run(f"gatedog setup systemd --unit {GATEWAY} --name openclaw {options}")
+    site.own(options)
+    path = "/org/freedesktop/systemd1/unit/openclaw_2dgateway_2eservice"
+    ask = (
+        f"busctl --json=short get-property org.freedesktop.systemd1 {path} org.freedesktop.systemd1.Service Environment"
+    )
+    in_force = json.loads(site.run(ask))["data"]
+    policy = site.machine.read("/etc/gatedog/policy.toml")
+    site.give_back()
+
+    assert "+Environment=PLAIN=a" in shown
+    assert {"PLAIN=a", f"ODD={ODD}"} <= set(in_force)
+    assert "port = 18789" in policy
+    assert json.loads(site.run(ask))["data"] == []
+    assert changed(before, site.listing()) == []
+    site.run("rm -r /etc/gatedog")
+
+
+def printed_codes(said: str) -> list[str]:
+    """Return the release codes in what a command said."""
+    return re.findall(r"^ +\d+  ([a-z0-9-]{20})$", said, flags=re.MULTILINE)
+
+
+def number_of(site: Site, code: str) -> str:
+    """Return which code of the set it is, as gatedog finds it under its own account."""
+    look = "import pathlib, watchdog.approval.codes as codes; print(codes.match(input(), pathlib.Path(CODES)).number)"
+    look = look.replace("CODES", "'/etc/gatedog/release_codes'")
+    return site.run(f'echo {code} | /usr/lib/gatedog/bin/python -c "{look}"', user="gatedog").strip()
+
+
+def test_ten_release_codes_are_printed_once(site: Site) -> None:
+    """The first setup prints them when it is done, and none after it; gatedog can read the file, the agent cannot."""
+    shown = site.run(f"gatedog setup systemd --unit {GATEWAY} --name openclaw")
+    said = site.own()
+    codes = printed_codes(said)
+    modes = site.run("stat -c '%a %U:%G' /etc/gatedog/release_codes")
+    numbers = [number_of(site, code) for code in (codes[0], codes[9])]
+    as_agent = site.run("cat /etc/gatedog/release_codes", user="openclaw")
+    again = site.run(f"gatedog setup systemd --unit {GATEWAY} --name openclaw --no-start --apply")
+    written = site.run("journalctl --no-pager; cat /etc/gatedog/* /var/lib/gatedog-setup/*")
+    site.give_back()
+
+    assert "+ten release codes, printed once when applied" in shown
+    assert "/etc/gatedog/allowed_signers (root:gatedog, mode 0640)" in shown
+    assert printed_codes(shown) == []
+    assert len(codes) == 10
+    assert modes == "640 root:gatedog\n"
+    assert numbers == ["1", "10"]
+    assert "Permission denied" in as_agent
+    assert again.endswith("nothing to change.\n")
+    assert not any(code in written for code in codes)
+
+
+def test_a_new_set_of_release_codes_voids_the_old(site: Site) -> None:
+    """Without --apply nothing changes; with it ten others are printed; removal takes the file away all the same."""
+    unowned = site.run("gatedog setup codes --apply")
+    before = site.listing()
+    old = printed_codes(site.own())
+    owned = site.listing()
+    dry = site.run("gatedog setup codes")
+    unchanged = changed(owned, site.listing())
+    as_alice = site.run("gatedog setup codes --apply", user="alice")
+    new = printed_codes(site.run("gatedog setup codes --apply"))
+    numbers = [number_of(site, code) for code in (old[0], new[0], new[9])]
+    site.give_back()
+
+    assert "gatedog owns nothing on this host" in unowned
+    assert "-ten release codes: void from then on" in dry
+    assert dry.endswith("nothing was changed. To do it, add --apply.\n")
+    assert unchanged == []
+    assert as_alice.startswith("[4]")
+    assert printed_codes(as_alice) == []
+    assert len(set(old) | set(new)) == 20
+    assert numbers == ["None", "1", "10"]
+    assert changed(before, site.listing()) == []
+
+
+def test_a_signers_file_of_a_human_becomes_readable_for_gatedog(owned: Site) -> None:
+    """What root wrote with a narrow umask is given to gatedog's group by the next setup, its content kept."""
+    owned.machine.write("/etc/gatedog/allowed_signers", "# nobody yet\n", mode=0o600)
+    owned.run(f"gatedog setup systemd --unit {GATEWAY} --name openclaw --no-start --apply")
+    said = owned.run(
+        "stat -c '%a %U:%G' /etc/gatedog/allowed_signers; cat /etc/gatedog/allowed_signers", user="gatedog"
+    )
+    owned.run("rm /etc/gatedog/allowed_signers")
+
+    assert said == "640 root:gatedog\n# nobody yet\n"
