@@ -9,6 +9,7 @@ import asyncio
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class FakeSystemd:
             "KillMode": "control-group",
             "Result": "success",
             "User": "nest",
+            "InvocationID": [],
         }
         self.system_state = "running"
         self.calls: list[str] = []
@@ -165,6 +167,7 @@ class FakeSystemd:
         self.tell(
             {
                 "ActiveState": "active",
+                "InvocationID": list(uuid.uuid4().bytes),
                 "MainPID": self._main.pid,
                 "ExecMainPID": self._main.pid,
                 "ExecMainCode": 0,

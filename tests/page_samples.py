@@ -1,5 +1,6 @@
 """Pages as the core queues them, for the tests of what leaves this machine."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,13 @@ from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.timeline import MINUTE, Usec
 from watchdog.pager.message import Message, render
+from watchdog.runbook.shipped import runbook_links
 
 WALL = Usec(1_774_494_251_000_000)
 """2026-03-26 03:04:11 UTC."""
 
 RUNBOOK = "https://wiki.example.org/gatedog/"
+LINK = runbook_links(RUNBOOK)
 CANARY = "s3cret-canary"
 
 CRITICAL = QueuePage(
@@ -92,10 +95,10 @@ PAGES = {
 }
 
 
-def message_of(page: QueuePage, *, channel: str = "out", runbook: str = RUNBOOK) -> Message:
+def message_of(page: QueuePage, *, channel: str = "out", link: Callable[[RuleId], str] = LINK) -> Message:
     """Word a page as the courier does."""
     pending = PendingPage(page=page, queued_wall_usec=WALL, waiting=page.channels)
-    return render(pending, channel=channel, journal_id="j1", host="web1", runbook=runbook)
+    return render(pending, channel=channel, journal_id="j1", host="web1", runbook=link)
 
 
 def later(usec: int = MINUTE) -> int:

@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from proving import proves
 from sensing import QUIET_VERBS, happens, with_setting
 from stage import MAIN, Stage, gateway_policy, usec
 
@@ -83,13 +84,13 @@ class Settings:
             case "tiers":
                 tiers = tuple(tuple(tier.split()) for tier in value.split("|"))
                 self.escalation = replace(people, tiers=tiers)
-            case "quiet-hours" | "burst" | "reserve":
+            case "quiet-hours" | "burst" | "reserve" | "changes":
                 self._take_page_rule(key, value)
             case "also":
                 self.others = (*self.others, value)
             case "show" | "starts" | "begin":
                 self._take_flag(line)
-            case "probe" | "on-degraded":
+            case "probe" | "on-degraded" | "signature":
                 self.gateway = with_setting(rules, line)
             case _:
                 raise ScenarioError(f"no setting is called {key!r}")
@@ -103,7 +104,8 @@ class Settings:
         elif key == "burst":
             self.escalation = replace(people, channel_burst=_window(value))
         else:
-            self.escalation = replace(people, critical_reserve=int(value))
+            rule = {"critical_reserve": int(value)} if key == "reserve" else {"changes": tuple(value.split())}
+            self.escalation = replace(people, **rule)
 
     def _take_flag(self, line: str) -> None:
         match line:
@@ -196,7 +198,8 @@ def _happen(stage: Stage, settings: Settings, line: str) -> None:
     name = MAIN
     if words[-1].startswith("@"):
         name = words.pop()[1:]
-    of_the_world = _of_gateway(stage, name, words) or _of_host(stage, words) or happens(stage, name, words, usec)
+    of_the_world = proves(stage, name, words) or _of_gateway(stage, name, words) or _of_host(stage, words)
+    of_the_world = of_the_world or happens(stage, name, words, usec)
     if not (of_the_world or _of_gatedog(stage, settings, words) or _of_people(stage, name, words)):
         raise ScenarioError(f"no event reads {' '.join(words)!r}")
 
@@ -263,8 +266,7 @@ def _of_gatedog(stage: Stage, settings: Settings, words: list[str]) -> bool:
         case ["policy", "loaded"]:
             stage.policy_loads(*settings.gateways(), escalation=settings.escalation)
         case ["policy", "loaded", "without", name]:
-            named = tuple(each for each in settings.gateways() if each.name != name)
-            stage.policy_loads(*named, escalation=settings.escalation)
+            stage.policy_loads(*(g for g in settings.gateways() if g.name != name), escalation=settings.escalation)
         case ["policy", "loaded", "with", *setting]:
             settings.take(" ".join(setting))
             stage.policy_loads(*settings.gateways(), escalation=settings.escalation)
@@ -272,11 +274,12 @@ def _of_gatedog(stage: Stage, settings: Settings, words: list[str]) -> bool:
             stage.feed(PolicyRejected(problems=tuple(problems)))
         case ["limit", limit, dropped]:
             stage.feed(LimitReached(limit=limit, subject="uid 1001", dropped=int(dropped)))
+        case ["socket", "lost" | "made-again" as became]:
+            stage.socket_lost(made_again=became == "made-again")
         case ["journal", "fails", reason]:
             stage.feed(JournalFailed(reason=reason))
         case ["journal", "gap", lost]:
-            after = Seq(len(stage.steps))
-            stage.feed(JournalGapFound(after_seq=after, lost=int(lost), reason="the disk was full"))
+            stage.feed(JournalGapFound(after_seq=Seq(len(stage.steps)), lost=int(lost), reason="the disk was full"))
         case ["journal", "damaged", record, *held]:
             stage.journal_damaged(record, *held)
         case ["journal", "renewed", reason]:
@@ -303,7 +306,7 @@ def _of_host(stage: Stage, words: list[str]) -> bool:
         case ["network", "gone" | "back" as there]:
             stage.network(there=there == "back")
         case ["origin", "rules", "bind"]:
-            stage.enforcement(binds=True)
+            stage.enforcement(binds=True, uid=1001)
         case ["origin", "rules", "advisory", reason]:
             stage.enforcement(binds=False, reason=reason)
         case ["time", "passes"]:

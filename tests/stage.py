@@ -6,7 +6,9 @@ moves when it is told to; nothing is performed unless a test says that the world
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
+from askers import asker
 from sensing import Sensing
 
 from watchdog.core.decisions import Decision, StartGateway
@@ -35,6 +37,7 @@ from watchdog.core.events import (
     PageFailed,
     PageStuck,
     PolicyLoaded,
+    SocketLost,
     Stamp,
     Stamped,
     Starter,
@@ -53,7 +56,7 @@ from watchdog.core.identity import (
     ProcessRef,
     Seq,
 )
-from watchdog.core.peer import Ancestor, Peer
+from watchdog.core.peer import Peer
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
 from watchdog.core.rival import JobKind, Rival, RivalKind
 from watchdog.core.rules import RULES_VERSION
@@ -200,13 +203,18 @@ class Stage(Sensing):
         self.wall_offset_usec += usec(delta)
         self.feed(ClockStepped(delta_usec=usec(delta)))
 
+    def socket_lost(self, *, made_again: bool) -> None:
+        """Take gatedog's socket away, in a place where another can or cannot be made."""
+        reason = "" if made_again else "no space left on device"
+        self.feed(SocketLost(path="/run/gatedog/control.sock", made_again=made_again, reason=reason))
+
     def network(self, *, there: bool) -> None:
         """Take the network away, or bring it back."""
         self.feed(NetworkObserved(has_route=there, has_dns=there))
 
-    def enforcement(self, *, binds: bool, reason: str = "", name: str = MAIN) -> None:
+    def enforcement(self, *, binds: bool, reason: str = "", name: str = MAIN, uid: int | None = None) -> None:
         """Find the origin rules binding, or not."""
-        self.feed(EnforcementObserved(gateway=GatewayName(name), enforcing=binds, reason=reason))
+        self.feed(EnforcementObserved(gateway=GatewayName(name), enforcing=binds, reason=reason, uid=uid))
 
     # -- the gateway -----------------------------------------------------------------------------------------------
 
@@ -300,42 +308,8 @@ class Stage(Sensing):
     # -- people and pages ------------------------------------------------------------------------------------------
 
     def peer(self, who: str, name: str = MAIN) -> Peer:
-        """Return the evidence on an asker: human, agent, stranger, cron, deploy (trusted), backup (not trusted)."""
-        me = self.new_process()
-        login = Ancestor(process=ProcessRef(pid=700, start_ticks=1, boot=self.boot), comm="sshd", cgroup="/")
-        match who:
-            case "human":
-                return Peer(
-                    process=me,
-                    uid=1000,
-                    gid=1000,
-                    comm="bash",
-                    alive=True,
-                    tty=1,
-                    session_leader=me,
-                    ancestors=(login,),
-                )
-            case "agent":
-                return Peer(process=me, uid=1001, gid=1001, comm="node", alive=True, in_life=((name, LifeId(1)),))
-            case "cron":
-                return Peer(process=me, uid=0, gid=0, comm="sh", alive=True, cgroup="/system.slice/cron.service")
-            case "deploy" | "backup":
-                return Peer(process=me, uid=0, gid=0, comm="sh", alive=True, cgroup=f"/system.slice/{who}.service")
-            case "stranger":
-                return Peer(process=me, uid=1002, gid=1002, comm="curl", alive=True)
-            case "nobody-left":
-                return Peer(process=None, uid=1002, gid=1002)
-            case "passed-on":
-                return Peer(process=me, uid=1002, gid=1002, comm="curl", alive=True, same_writer=False)
-            case "container":
-                return Peer(process=me, uid=0, gid=0, comm="curl", alive=True, same_pid_namespace=False)
-            case "descendant":
-                parent = Ancestor(process=self.process(name), comm="node", cgroup="/")
-                return Peer(process=me, uid=1001, gid=1001, comm="sh", alive=True, ancestors=(parent,))
-            case "young-terminal":
-                return Peer(process=me, uid=1001, gid=1001, comm="tmux", alive=True, tty=1, session_leader=me)
-            case _:
-                raise AssertionError(f"nobody is called {who!r}")
+        """Return the evidence on an asker (tests/askers.py)."""
+        return asker(who, self.new_process(), gateway=name, life=lambda: self.process(name))
 
     def asks(
         self,
@@ -348,8 +322,9 @@ class Stage(Sensing):
         lasting: str = "",
         severity: str = "",
         subject: str = "",
+        **more: Any,
     ) -> None:
-        """Let somebody ask for something."""
+        """Let somebody ask for something; `more` are further fields of the request (proofs, permits)."""
         asked = ActionRequested(
             gateway=GatewayName(name),
             verb=Verb(verb),
@@ -359,6 +334,7 @@ class Stage(Sensing):
             for_usec=usec(lasting) if lasting else None,
             severity=severity,
             subject=subject,
+            **more,
         )
         self.feed(asked)
 

@@ -3,7 +3,7 @@
 A rule that no story reaches is a promise that nobody has seen kept: it is made reachable, or deleted. What counts for a
 scenario is a rule that stands in its printed decisions. What counts for a unit test is an executed statement that
 fails when the rule is not taken: `.decided(..., rule=RuleId.X)` of a screenplay, a comparison with RuleId.X in an
-assertion, or the expected rule of a row in the table of routes (tests/unit/test_core_origin.py).
+assertion, or the expected rule of a row in the tables of routes and of flaws (tests/unit/test_core_{origin,proof}.py).
 """
 
 import ast
@@ -27,7 +27,6 @@ MACHINES = (PHASE, HOLD, INCIDENT, HEALTH, PROBE)
 Play = Callable[[Path], Any]
 
 NOT_YET_REACHABLE: dict[RuleId, str] = {
-    RuleId.ORIGIN_UID: "no policy says yet which uid a gateway runs under and that nothing else does",
     RuleId.SPIRAL_CADENCE: "it only adds its sentence to spiral.chain, which always speaks with it and before it",
 }
 """Rules that no event leads to, with the reason. Empty is the goal; an entry that is reached after all fails."""
@@ -45,7 +44,7 @@ def rules_asserted(source: str) -> set[str]:
 
 def _asserting(node: ast.AST) -> Iterator[ast.AST]:
     match node:
-        case ast.Call(func=ast.Attribute(attr="decided") | ast.Name(id="Route"), keywords=keywords):
+        case ast.Call(func=ast.Attribute(attr="decided") | ast.Name(id="Route" | "Flaw"), keywords=keywords):
             yield from (keyword.value for keyword in keywords if keyword.arg == "rule")
         case ast.Assert(test=ast.Compare(ops=[ast.Eq() | ast.Is()]) as test):
             yield test

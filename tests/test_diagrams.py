@@ -19,7 +19,9 @@ def test_the_diagrams_are_fresh(script: dict[str, Any], request: pytest.FixtureR
     """Each page is what the script draws now, and no page is left over from a machine that is gone."""
     if request.config.getoption("--rewrite"):
         script["main"]()
-    found = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "generated").glob("*.md")}
+    drawn_elsewhere = runpy.run_path(str(DOCS / "draw_security.py"))["pages"]()
+    pages = [path for path in (DOCS / "generated").glob("*.md") if path.name not in drawn_elsewhere]
+    found = {path.name: path.read_text(encoding="utf-8") for path in pages}
 
     assert found == script["pages"](), "python docs/draw_diagrams.py draws them again"
 

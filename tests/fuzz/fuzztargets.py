@@ -16,8 +16,17 @@ from asyncvarlink import VarlinkInterfaceRegistry
 from watchdog.control import dispatch
 from watchdog.control.interface import NotVarlink, SupervisorInterface
 from watchdog.control.receiver import MessageTooLarge, Receiver
-from watchdog.control.supervision import RequestAnswer
-from watchdog.control.wire import IncidentStatus, RecordReply, StatusReply
+from watchdog.control.supervision import Offered, RequestAnswer
+from watchdog.control.wire import (
+    AskedStatus,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    StatusReply,
+    WhoStatus,
+)
 from watchdog.core.decisions import Decision, Outcome, SetTimer
 from watchdog.core.endings import ExitRecord
 from watchdog.core.events import ActionRequested, Event, MainProcessExited
@@ -108,11 +117,32 @@ class NoSupervision:
     def status(self) -> StatusReply:
         raise NotImplementedError  # takes no parameters, so there is nothing to fuzz behind it
 
-    async def request(self, event: ActionRequested) -> RequestAnswer:
+    async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
         codec.canonical(codec.event_to_json(event))
         return RequestAnswer(
             request=RequestId("REQ-1"), outcome=Outcome.REFUSED, rule=RuleId.REQUEST_HUMANS_ONLY, message="no"
         )
+
+    def pager(self) -> PagerStatus:
+        raise NotImplementedError  # likewise
+
+    def requests(self) -> list[AskedStatus]:
+        raise NotImplementedError  # likewise
+
+    def probes(self) -> list[ProbeRow]:
+        raise NotImplementedError  # likewise
+
+    def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:
+        assert (gateway + probe).isascii()
+        return None if probe else []
+
+    async def probe_run(self, gateway: GatewayName, probe: str) -> LookStatus | None:
+        assert (gateway + probe).isascii()
+        return None
+
+    def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
+        assert gateway.isascii()
+        return WhoStatus(origin="unknown", rule="r", because="b", trail="t", sure="s", trusted=False)
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         assert -(2**63) < after_seq < 2**63

@@ -36,7 +36,7 @@ from watchdog.core.events import Event, Failure
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId
 from watchdog.core.policy import Window
 from watchdog.core.rules import RuleId
-from watchdog.core.state import GatewayState, Hold, Phase, State
+from watchdog.core.state import GatewayState, Hold, PendingPage, Phase, State
 from watchdog.core.timeline import HOUR, MINUTE
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step
@@ -71,6 +71,11 @@ def is_critical(page: QueuePage) -> bool:
     return page.severity is Severity.CRITICAL
 
 
+def _place(page: PageId) -> tuple[int, ...]:
+    """Return when a page was queued, to compare."""
+    return tuple(int(part) for part in page.split("."))
+
+
 def _find(state: State, name: str) -> GatewayState | None:
     return next((each for each in state.gateways if each.name == name), None)
 
@@ -83,7 +88,8 @@ class Promises:
         self.self_windows = self_windows
         self.counted = {name: Counted() for name in NAMES}
         self.waiting: dict[PageId, tuple[str, ...]] = {}
-        self.critical: set[PageId] = set()
+        self.critical: dict[PageId, IncidentId | None] = {}
+        """Every page so far that wakes somebody, and its incident."""
         self.lost_memory: IncidentId | None = None
         self.safe_orders: set[ActionId] = set()
         self.safe_starts: dict[tuple[GatewayName, BootId], int] = {}
@@ -204,7 +210,10 @@ class Promises:
                 assert (event.verb, event.peer.comm, event.gateway) == (Verb.RELEASE, "human", was.name)
 
     def check_telling(self, event: Event, after: Step) -> None:
-        """Evidence before its page; and a critical page waits until each of its channels has taken or refused it."""
+        """Evidence before its page; and a critical page waits until each of its channels has taken or refused it.
+
+        Or until a later one of the same incident waits there in its place.
+        """
         telling = QueuePage | PageFolded | PageWithheld
         for index, opened in enumerate(after.decisions):
             if isinstance(opened, IncidentOpened | IncidentReopened):
@@ -220,9 +229,22 @@ class Promises:
                 self.waiting[page.page] = page.channels
             if isinstance(page, PageRetried) and page.page in self.critical:
                 self.waiting[page.page] = (*self.waiting.get(page.page, ()), *page.channels)
-        self.critical |= {page.page for page in after.decisions if isinstance(page, QueuePage) and is_critical(page)}
+        queued = [page for page in after.decisions if isinstance(page, QueuePage) and is_critical(page)]
+        self.critical |= {page.page: page.incident for page in queued}
         critical = [each for each in after.state.outbox if each.page.severity is Severity.CRITICAL]
-        assert {each.page.page: each.waiting for each in critical} == self.waiting
+        waits = {each.page.page: each.waiting for each in critical}
+        for page, channels in self.waiting.items():
+            for name in channels:
+                replaced = any(self._stands_for(each, page, name) for each in critical)
+                assert name in waits.get(page, ()) or replaced, f"{page} is lost to {name}"
+        assert all(set(channels) <= set(self.waiting[page]) for page, channels in waits.items())
+        self.waiting = waits
+
+    def _stands_for(self, pending: PendingPage, page: PageId, channel: str) -> bool:
+        """Say whether a waiting page has taken the place of an earlier one of its incident on a channel."""
+        incident, place = self.critical[page], _place(pending.page.page)
+        is_later = incident is not None and pending.page.incident == incident and place > _place(page)
+        return is_later and pending.collapsed > 0 and channel in pending.waiting
 
     def check_endings(self, before: State, event: Event, after: Step) -> None:
         """A stale report ends nothing; what does end is followed by a start, a delay, or a reason why not."""

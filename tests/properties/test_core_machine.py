@@ -1,8 +1,7 @@
 """Whatever happens, in whatever order: the promises of the core hold.
 
 Hypothesis plays histories that no world would play: exits reported twice or never, alarms early, late and unheard of,
-reboots, clocks that jump, policies that come and go. After every event the promises of promises.py are checked.
-Derandomised: the same histories every time, so that a failure is a failure for everybody.
+reboots, clocks that jump, policies that come and go; the same ones every time. promises.py is checked after each event.
 """
 
 from collections.abc import Callable

@@ -6,12 +6,13 @@ Invariant: a fault that has a beginning has an end, and after `stop` there is no
 from typing import TYPE_CHECKING
 
 from illness import Illness
-from people import somebody_asks
+from people import a_human_permits, a_tool_deploys, somebody_asks
 from programs import FAST, HEALTHY, NATURES, Program
 from virtualtime import Scope
 
 from watchdog.core.endings import ExitRecord, Sender
 from watchdog.core.events import ForeignJobSeen, HostShutdownBegan, HostShutdownCancelled, SystemdObserved
+from watchdog.core.identity import GatewayName
 from watchdog.core.rival import JobKind
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
 
@@ -33,6 +34,7 @@ class Faults:
         self._kinds = (
             (self._nature_changes, 14),
             (self._somebody_asks, 16),
+            (self._somebody_deploys, 4),
             (self._daemon_dies_soon, 14),
             (self._daemon_dies_starting_a_gateway, 10),
             (self._daemon_dies_now, 4),
@@ -149,6 +151,16 @@ class Faults:
 
     def _somebody_asks(self) -> None:
         self._world.ask(somebody_asks(self._chance, self._program().name, self._world.time.boot))
+
+    def _somebody_deploys(self) -> None:
+        """A human lets an account in, and then come those who have it, and those who only say so."""
+        name, uid = self._program().name, self._chance.choice((0, 1001, 1002))
+        self._world.ask(a_human_permits(name, self._world.time.boot, uid=uid, starts=self._chance.randint(1, 3)))
+        for _ in range(self._chance.randint(2, 6)):
+            self._world.time.after(self._chance.randint(SECOND, HOUR), lambda: self._deploy(name), Scope.HOST)
+
+    def _deploy(self, name: GatewayName) -> None:
+        self._world.ask(a_tool_deploys(self._chance, name, self._world.time.boot))
 
     def _signals_get_lost(self) -> None:
         self._note("signals get lost")

@@ -6,7 +6,7 @@ it is given. It never reads the core's ledgers, so that a core which forgets can
 Invariant: nothing the observer notes is ever told to the daemon.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -99,6 +99,8 @@ class Observer:
         self.rings: list[tuple[int, Message]] = []
         self.given_up: set[tuple[PageId, str]] = set()
         self.evidence: set[IncidentId] = set()
+        self.permits: Counter[tuple[GatewayName, int]] = Counter()
+        """How many more starts a human has allowed which account on which gateway."""
         self.memories: list[int] = []
         """The last record that each daemon so far has read."""
         self._forgotten: set[str] = set()
@@ -239,7 +241,8 @@ class Observer:
         """Somebody asks."""
         event = asked.event
         self.note(f"{asked.who.value} asks for {event.verb.value} of {event.gateway}")
-        if asked.may_be_granted and event.verb in (Verb.STOP, Verb.RESTART):
+        let_in = self.permits[event.gateway, event.peer.uid] > 0
+        if (asked.may_be_granted or let_in) and event.verb in (Verb.STOP, Verb.RESTART):
             self.books[event.gateway].may_end = True
 
     def answered(self, asked: Asked, answer: AnswerRequest, seq: int) -> None:
@@ -248,11 +251,25 @@ class Observer:
         self.note(f"answered {answer.outcome.value}: {answer.because}")
         if answer.outcome is Outcome.GRANTED:
             otherwise = f"{asked.event.verb.value} was granted to {asked.who.value}"
-            self.demand(that=asked.may_be_granted, otherwise=otherwise)
+            permitted = answer.rule is RuleId.REQUEST_PERMITTED and self._permitted(asked)
+            self.demand(that=asked.may_be_granted or permitted, otherwise=otherwise)
             self._granted(asked.event)
 
+    def _permitted(self, asked: Asked) -> bool:
+        """Say whether a human let this account in, and take one start off what they allowed."""
+        let_in = (asked.event.gateway, asked.event.peer.uid)
+        self.permits[let_in] -= 1
+        return asked.may_be_permitted and self.permits[let_in] >= 0
+
     def _granted(self, event: ActionRequested) -> None:
-        if event.verb in (Verb.STOP, Verb.START, Verb.RESTART, Verb.RELEASE):
+        if event.verb is Verb.PERMIT:
+            uid = event.peer.uid if event.uid is None else event.uid
+            self.permits[event.gateway, uid] = event.starts or 1
+        elif event.verb is Verb.PERMIT_END:
+            self.permits = Counter(
+                {let_in: left for let_in, left in self.permits.items() if let_in[0] != event.gateway}
+            )
+        elif event.verb in (Verb.STOP, Verb.START, Verb.RESTART, Verb.RELEASE):
             self.books[event.gateway].wanted_down = event.verb is Verb.STOP
 
     def kept_evidence(self, order: CollectEvidence) -> None:
@@ -298,14 +315,19 @@ class Observer:
         return bool(mine) and isinstance(mine[-1], HoldPlaced)
 
     def missing_pages(self, queued_before_usec: int) -> list[str]:
-        """Name the critical pages that a channel neither carried nor gave up."""
+        """Name the critical pages that a channel neither carried nor gave up, nor a later one of the same incident."""
         rang = {(message.page, message.channel) for _, message in self.rings}
+        critical = [message for _, message in self.rings if message.severity is Severity.CRITICAL]
         return [
             f"{page.page} on {channel}: {page.title}"
             for page in (each.decision for each in self.heard if each.at_usec < queued_before_usec)
             if isinstance(page, QueuePage) and page.severity is Severity.CRITICAL
             for channel in page.channels
             if (page.page, channel) not in rang | self.given_up
+            if not any(
+                (later.incident, later.channel) == (page.incident, channel) and _place(later.page) > _place(page.page)
+                for later in critical
+            )
         ]
 
     def was_paged(self, name: GatewayName, since_usec: int) -> bool:

@@ -1,6 +1,6 @@
 """Who asks for things, and the evidence that the kernel would give on each of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from watchdog.core.decisions import OriginKind
@@ -37,6 +37,13 @@ class Asked:
             return self.event.verb in _BY_HUMAN
         return self.trusted and self.event.verb in _BY_TRUSTED
 
+    @property
+    def may_be_permitted(self) -> bool:
+        """Say whether a person's permit for this account may let the request through."""
+        peer = self.event.peer
+        is_somebody = peer.alive and peer.same_writer and peer.same_pid_namespace
+        return self.who is not OriginKind.SUPERVISED and is_somebody and self.event.verb in (Verb.START, Verb.RESTART)
+
 
 def somebody_asks(chance: Random, name: GatewayName, boot: BootId) -> Asked:
     """Make up a request."""
@@ -59,6 +66,27 @@ def a_human_asks(name: GatewayName, verb: Verb, boot: BootId) -> Asked:
     peer = _peer(Random(0), OriginKind.HUMAN, name, boot, trusted=False)  # noqa: S311  one of one choice
     event = ActionRequested(gateway=name, verb=verb, reason="I have looked", peer=peer)
     return Asked(event=event, who=OriginKind.HUMAN)
+
+
+def a_human_permits(name: GatewayName, boot: BootId, *, uid: int, starts: int) -> Asked:
+    """Let a human at a terminal let an account in."""
+    asked = a_human_asks(name, Verb.PERMIT, boot)
+    return replace(asked, event=replace(asked.event, uid=uid, starts=starts, for_usec=HOUR))
+
+
+def a_tool_deploys(chance: Random, name: GatewayName, boot: BootId) -> Asked:
+    """Let somebody without a terminal restart a gateway: a tool over ssh, a schedule, or who only has its account."""
+    who = chance.choice((OriginKind.UNKNOWN, OriginKind.UNKNOWN, OriginKind.SCHEDULED, OriginKind.SUPERVISED))
+    peer = _peer(chance, who, name, boot, trusted=False)
+    verb = chance.choice((Verb.START, Verb.RESTART, Verb.STOP))
+    return Asked(event=ActionRequested(gateway=name, verb=verb, reason="v2", peer=peer), who=who)
+
+
+def an_agent_asks(name: GatewayName, boot: BootId) -> Asked:
+    """Let the agent inside a gateway ask for its restart."""
+    peer = _peer(Random(0), OriginKind.SUPERVISED, name, boot, trusted=False)  # noqa: S311  one of one choice
+    event = ActionRequested(gateway=name, verb=Verb.ASK_RESTART, reason="an update", peer=peer)
+    return Asked(event=event, who=OriginKind.SUPERVISED)
 
 
 def _peer(chance: Random, who: OriginKind, name: GatewayName, boot: BootId, *, trusted: bool) -> Peer:

@@ -15,22 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alertmanager import Alertmanager, Unavailable, command, sink
+from alertmanager import Alertmanager, Unavailable, command, running
+from peers import KERNELS, STRANGER
 
 from watchdog.control.interface import NAME
 from watchdog.control.listening import listen
 from watchdog.control.reply import SupervisorFacts, status_reply
 from watchdog.control.server import ControlLimits, ControlServer, ProductWords
-from watchdog.control.supervision import RequestAnswer
+from watchdog.control.supervision import Offered, RequestAnswer
 from watchdog.control.tokens import Rate
 from watchdog.control.wire import IncidentStatus, LookStatus, RecordReply, StatusReply
 from watchdog.core.decisions import Outcome
-from watchdog.core.events import ActionRequested
+from watchdog.core.events import ActionRequested, SocketLost
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, State
 from watchdog.core.timeline import Usec
-from watchdog.origin.gathering import take_standpoint
+from watchdog.origin import procfs
+from watchdog.origin.gathering import Standpoint, take_standpoint
 from watchdog.origin.marks import LifeMark
 
 WAIT = 20.0
@@ -62,7 +64,7 @@ class FakeSupervision:
         )
         return status_reply(State(gateways=(GatewayState(name=GatewayName("openclaw")),)), facts)
 
-    async def request(self, event: ActionRequested) -> RequestAnswer:
+    async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
         self.asked.append(event)
         return RequestAnswer(
             request=RequestId("REQ-1"),
@@ -116,8 +118,11 @@ class FakeSupervision:
 class Site:
     """A served socket: its path, the fake behind it, and what a peer does with it."""
 
-    def __init__(self, path: Path, supervision: FakeSupervision, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, path: Path, supervision: FakeSupervision, loop: asyncio.AbstractEventLoop, server: ControlServer
+    ) -> None:
         self.path = path
+        self._server = server
         self.supervision = supervision
         self.loop = loop
 
@@ -131,6 +136,14 @@ class Site:
     def write_record(self, seq: int) -> None:
         """Let the fake daemon write a record, in its own loop."""
         self.loop.call_soon_threadsafe(self.supervision.write, seq)
+
+    def look_at_socket(self) -> SocketLost | None:
+        """Let the server look, in its own loop."""
+
+        async def look() -> SocketLost | None:
+            return self._server.look_at_socket()
+
+        return asyncio.run_coroutine_threadsafe(look(), self.loop).result(WAIT)
 
     @staticmethod
     def message(method: str, *, more: bool = False, oneway: bool = False, **parameters: object) -> bytes:
@@ -191,14 +204,14 @@ def serve(path: Path, limits: ControlLimits | None = None) -> Iterator[Site]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield Site(path, supervision, loop)
+        yield Site(path, supervision, loop, server)
         assert not task.done()
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join(WAIT)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
-        listening.close()
+        server.close()
 
 
 @pytest.fixture
@@ -239,12 +252,48 @@ def alertmanager_command() -> list[str]:
 
 
 @pytest.fixture
-def told() -> Iterator[list[tuple[str, ...]]]:
-    """Give what the Alertmanager of the test has told people: status, severity and incident, in order."""
-    with sink() as people:
-        yield people
+def alertmanager(tmp_path: Path, alertmanager_command: list[str]) -> Iterator[Alertmanager]:
+    """Give a running Alertmanager of our own."""
+    folder = tmp_path / "alertmanager"
+    folder.mkdir()
+    with running(folder, alertmanager_command) as made:
+        yield made
 
 
 @pytest.fixture
-def alertmanager(tmp_path: Path, alertmanager_command: list[str], told: Told) -> Iterator[Alertmanager]:
-    """Give a running Alertmanager of our own on loopback, on a free port."""
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
+    """Listen in the test's folder, with a bound on every wait."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(tmp_path / "s"))
+        (tmp_path / "s").chmod(0o666)
+        made.listen(4)
+        made.settimeout(20)
+        yield made
+
+
+@pytest.fixture(params=KERNELS, ids=lambda facilities: facilities.text)
+def standpoint(request: pytest.FixtureRequest) -> Standpoint:
+    """Look from a daemon on a newer or an older kernel."""
+    here = take_standpoint()
+    if request.param.peerpidfd > here.facilities.peerpidfd or request.param.info > here.facilities.info:
+        pytest.skip("this kernel lacks the facility")
+    return replace(here, own_pid=STRANGER, facilities=request.param)
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """Make a cgroup of our own, where the host lets us."""
+    mount = procfs.find_cgroup_mount()
+    if mount is None:
+        pytest.skip("no unified cgroup hierarchy is mounted")
+    folder = mount / f"gatedog-test-{os.getpid()}.slice"
+    try:
+        (folder / "sub").mkdir(parents=True)
+    except OSError:
+        pytest.skip("no writable unified cgroup hierarchy")
+    yield folder
+    deadline = time.monotonic() + 20
+    for part in (folder / "sub", folder):
+        while (part / "cgroup.procs").read_text():
+            assert time.monotonic() < deadline
+        part.rmdir()

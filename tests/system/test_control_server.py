@@ -45,6 +45,7 @@ def test_a_request_is_answered_with_outcome_rule_and_next_commands(site: Any) ->
         "rule": "request.humans-only",
         "message": "no",
         "next_commands": ["gatedog whoami"],
+        "challenge": "",
     }
     peer = site.supervision.asked[0].peer
     assert peer.alive

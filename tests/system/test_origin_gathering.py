@@ -13,105 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from peers import CONNECT, DOUBLE_FORK, asking, look, mark, reference, unborn, writer_of
 
-from watchdog.core.identity import FOREIGN_LIFE, NOBODY, GatewayName, LifeId, ProcessRef
-from watchdog.core.peer import Peer
-from watchdog.origin import loopback, procfs, sockdiag
-from watchdog.origin.gathering import Standpoint, WriterCredentials, gather, take_standpoint
-from watchdog.origin.marks import LifeMark
-from watchdog.origin.pidfd import Facilities, peer_credentials
+from watchdog.core.identity import FOREIGN_LIFE, NOBODY, GatewayName, LifeId
+from watchdog.origin import procfs
+from watchdog.origin.gathering import Standpoint, gather
+from watchdog.origin.pidfd import peer_credentials
 
 pytestmark = pytest.mark.system
-
-STRANGER = -1
-"""A daemon pid that is nobody's ancestor: the test process itself would be everybody's."""
-OPENCLAW = GatewayName("openclaw")
-
-CONNECT = """
-import os, socket, sys, time
-connection = socket.socket(socket.AF_UNIX)
-connection.connect(sys.argv[1])
-connection.sendall(b"x")
-connection.recv(1)
-"""
-DOUBLE_FORK = (
-    """
-import os
-if os.fork():
-    os._exit(0)
-os.setsid()
-if os.fork():
-    os._exit(0)
-"""
-    + CONNECT
-)
-
-KERNELS = [
-    Facilities(peerpidfd=True, info=True),
-    Facilities(peerpidfd=True, info=False),
-    Facilities(peerpidfd=False, info=False),
-]
-
-
-@pytest.fixture
-def listener(tmp_path: Path) -> Iterator[socket.socket]:
-    """Listen in the test's folder, with a bound on every wait."""
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(tmp_path / "s"))
-        (tmp_path / "s").chmod(0o666)
-        made.listen(4)
-        made.settimeout(20)
-        yield made
-
-
-@pytest.fixture(params=KERNELS, ids=lambda facilities: facilities.text)
-def standpoint(request: pytest.FixtureRequest) -> Standpoint:
-    """Look from a daemon on a newer or an older kernel."""
-    here = take_standpoint()
-    if request.param.peerpidfd > here.facilities.peerpidfd or request.param.info > here.facilities.info:
-        pytest.skip("this kernel lacks the facility")
-    return replace(here, own_pid=STRANGER, facilities=request.param)
-
-
-@contextmanager
-def asking(listener: socket.socket, script: str = CONNECT) -> Iterator[socket.socket]:
-    """Start a process that connects and waits for its answer; give our end of its connection."""
-    child = subprocess.Popen([sys.executable, "-c", script, listener.getsockname()])
-    try:
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(20)
-            assert connection.recv(1) == b"x"
-            yield connection
-    finally:
-        child.kill()
-        child.wait()
-
-
-def writer_of(connection: socket.socket) -> WriterCredentials:
-    """Say that the connector also wrote."""
-    found = peer_credentials(connection)
-    return WriterCredentials(pid=found.pid, uid=found.uid, gid=found.gid)
-
-
-def look(connection: socket.socket, standpoint: Standpoint, *marks: LifeMark) -> Peer:
-    """Gather on a peer that wrote for itself."""
-    return gather(connection, writer_of(connection), marks, standpoint)
-
-
-def mark(process: ProcessRef, cgroup: str = "", cgroup_id: int = 0) -> LifeMark:
-    """Mark a life."""
-    return LifeMark(gateway=OPENCLAW, life=LifeId(41), cgroup_id=cgroup_id, cgroup=cgroup, process=process)
-
-
-def reference(pid: int) -> ProcessRef:
-    """Name a live process."""
-    return procfs.read_stat(pid).reference(procfs.read_boot())
-
-
-def unborn() -> ProcessRef:
-    """Name a process that nobody is."""
-    return replace(reference(os.getpid()), pid=2**22 + 1)
 
 
 def test_a_child_is_described_completely(listener: socket.socket, standpoint: Standpoint) -> None:
@@ -263,25 +172,6 @@ def test_an_orphan_under_the_daemon_is_in_every_life(listener: socket.socket, st
         reap(pid)
 
 
-@pytest.fixture
-def cgroup() -> Iterator[Path]:
-    """Make a cgroup of our own, where the host lets us."""
-    mount = procfs.find_cgroup_mount()
-    if mount is None:
-        pytest.skip("no unified cgroup hierarchy is mounted")
-    folder = mount / f"gatedog-test-{os.getpid()}"
-    try:
-        (folder / "sub").mkdir(parents=True)
-    except OSError:
-        pytest.skip("no writable unified cgroup hierarchy")
-    yield folder
-    deadline = time.monotonic() + 20
-    for part in (folder / "sub", folder):
-        while (part / "cgroup.procs").read_text():
-            assert time.monotonic() < deadline
-        part.rmdir()
-
-
 @pytest.mark.parametrize("below", ["", "sub"])
 @pytest.mark.parametrize("by", ["path", "id"])
 def test_a_double_fork_stays_in_its_cgroup(
@@ -352,43 +242,3 @@ def test_a_name_made_to_confuse_is_read_right(listener: socket.socket, standpoin
 
     assert peer.comm == ") R 1 1 1 ?["
     assert peer.ancestors[0].process.pid == os.getpid()
-
-
-def test_the_table_of_connections_shows_both_ends_of_a_local_one() -> None:
-    """A TCP connection of this host to itself is found by the inode of either end, and not by another's."""
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
-        accepted, _ = server.accept()
-        with accepted:
-            table = sockdiag.read_table()
-            inode = os.fstat(accepted.fileno()).st_ino
-            unrelated = os.fstat(server.fileno()).st_ino
-
-            assert loopback.has_local_pair(table, frozenset({inode}))
-            assert loopback.has_local_pair(table, frozenset({os.fstat(client.fileno()).st_ino}))
-            assert not loopback.has_local_pair(table, frozenset({unrelated}))
-            assert loopback.logged_in_from_here((os.getpid(),))
-            assert procfs.socket_inodes(os.getpid()) is not None
-
-
-def test_an_ssh_daemon_that_is_gone_leaves_a_doubt() -> None:
-    """A daemon whose sockets cannot be seen is not held to be innocent: its None makes the wider question asked."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait(20)
-
-    assert procfs.socket_inodes(child.pid) is None
-
-
-def test_login_over_ssh_from_this_host_is_in_every_life(listener: socket.socket, standpoint: Standpoint) -> None:
-    """A process below something named sshd that serves a local connection counts as inside each life."""
-    sshd = (
-        "import os, socket, subprocess, sys\n"
-        "open('/proc/self/comm', 'w').write('sshd')\n"
-        "server = socket.create_server(('127.0.0.1', 0))\n"
-        "client = socket.create_connection(server.getsockname())\n"
-        "accepted, _ = server.accept()\n"
-        f"subprocess.run([sys.executable, '-c', {CONNECT!r}, sys.argv[1]])\n"
-    )
-    with asking(listener, sshd) as connection:
-        peer = look(connection, standpoint, mark(unborn()))
-
-    assert peer.in_life == (("openclaw", LifeId(41)),)

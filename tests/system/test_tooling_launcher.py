@@ -183,3 +183,65 @@ def test_folder_of_somebody_else_is_said(checkout: Checkout) -> None:
 
     assert code == 1
     assert f"cannot write to {checkout.root}" in said
+
+
+DEV_TARGET = 'source packaging/venv.sh; venv_caller=check; venv_dev_target "$PWD"'
+
+
+def dev_target(checkout: Checkout, **environment: str) -> tuple[str, str]:
+    """Ask what a developer's environment is to hold: the answer, and what was said."""
+    path = f"{checkout.stand_ins}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", DEV_TARGET],
+        cwd=checkout.root,
+        env={**os.environ, "PATH": path, "CALLS": str(checkout.calls), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, done.stderr
+
+
+def test_check_has_pystemd_where_it_can_be_compiled(checkout: Checkout) -> None:
+    """With compiler, headers and library there, nothing is said and nothing is installed."""
+    for name in ("gcc", "pkg-config"):
+        checkout.stand_in(name, "#!/bin/sh\n")
+
+    assert dev_target(checkout) == (".[dev,systemd]", "")
+
+
+def test_check_goes_on_without_pystemd_for_who_may_not_install(checkout: Checkout) -> None:
+    """Not root, and libsystemd's headers are missing: the one command is said, and the rest is tested all the same."""
+    checkout.stand_in("gcc", "#!/bin/sh\n")
+    checkout.stand_in("pkg-config", "#!/bin/sh\nexit 1\n")
+    checkout.stand_in("id", "#!/bin/sh\necho 1000\n")
+    target, said = dev_target(checkout)
+
+    assert target == ".[dev]"
+    assert "sudo apt-get install -y libsystemd-dev" in said
+
+
+def test_root_gets_what_is_missing_and_tries_again_next_time(checkout: Checkout) -> None:
+    """As root the packages are installed; when that fails, the check goes on without pystemd and says so."""
+    checkout.stand_in("gcc", "#!/bin/sh\n")
+    checkout.stand_in("id", "#!/bin/sh\necho 0\n")
+    checkout.stand_in("pkg-config", '#!/bin/sh\n[ -e "$CALLS.here" ]\n')
+    checkout.stand_in("apt-get", '#!/bin/sh\n[ -z "$NO_NETWORK" ] && touch "$CALLS.here"\n')
+
+    target, said = dev_target(checkout, NO_NETWORK="1")
+    assert target == ".[dev]"
+    assert "going on without it" in said
+    assert dev_target(checkout, NO_NETWORK="")[0] == ".[dev,systemd]"
+    assert dev_target(checkout, NO_NETWORK="1") == (".[dev,systemd]", "")
+
+
+def test_an_environment_of_check_serves_the_command_line(checkout: Checkout) -> None:
+    """What ./check installed is not installed again by ./gatedog, with pystemd or without; nor the other way round."""
+    checkout.run("x")
+    stamp = (checkout.root / ".venv" / "stamp-run").read_text()
+    for target in (".[dev]", ".[dev,systemd]"):
+        (checkout.root / ".venv" / "stamp-run").unlink(missing_ok=True)
+        (checkout.root / ".venv" / "stamp-dev").write_text(f"{stamp.rpartition(' ')[0]} {target}")
+        assert checkout.run("x")[0] == 0
+
+    assert checkout.installs() == 1

@@ -37,6 +37,11 @@ COMMANDS = [
     ["explain", "INC-1"],
     ["incident", "list"],
     ["incident", "show", "INC-1"],
+    ["incident", "list", "--like", "INC-1"],
+    ["incident", "timeline", "INC-1"],
+    ["incident", "evidence", "INC-1"],
+    ["incident", "verify", "INC-1"],
+    ["incident", "export", "INC-1", "--md", "/nowhere/at/all.md"],
     ["incident", "close", "INC-1"],
     ["ack", "INC-1", "--for", "60m"],
     ["unack", "INC-1"],
@@ -44,6 +49,7 @@ COMMANDS = [
     ["release", "openclaw", "-m", "ok"],
     ["ask", "restart", "--reason", "x"],
     ["page", "test"],
+    ["runbook", "show", "INC-1"],
 ]
 GARBAGE = [
     b"",

@@ -14,7 +14,14 @@ from watchdog.cli.main import gatedog
 from watchdog.cli.untiltype import span_until
 from watchdog.core.timeline import HOUR, MINUTE
 
-GRANTED = {"request": "REQ-1", "outcome": "granted", "rule": "r", "message": "on its way", "next_commands": []}
+GRANTED = {
+    "request": "REQ-1",
+    "outcome": "granted",
+    "rule": "r",
+    "message": "on its way",
+    "next_commands": [],
+    "challenge": "",
+}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from fakedaemon import FakeDaemon, serving
+from printed_commands import parse
 
 import watchdog.core
 from watchdog.cli.main import gatedog
@@ -17,10 +18,13 @@ from watchdog.core.asks import command_of
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName
 from watchdog.core.peer import Peer
+from watchdog.core.quiet import end_of_silence
 from watchdog.core.timeline import HOUR
 from watchdog.core.verbs import Verb
 
-GRANTED = {"request": "REQ-1", "outcome": "granted", "rule": "r", "message": "for 2h", "next_commands": []}
+GRANTED = {"request": "REQ-1", "outcome": "granted", "rule": "r", "message": "for 2h", "next_commands": []} | {
+    "challenge": ""
+}
 
 
 @pytest.fixture
@@ -93,19 +97,6 @@ SENTENCES = ("cannot", "is")
 """Verbs of sentences in the core that begin with "gatedog"."""
 
 
-def parse(line: str) -> None:
-    """Parse a printed command line as the program would, and run nothing. Raises click.ClickException."""
-    command: click.Command = gatedog
-    context = click.Context(gatedog, info_name="gatedog")
-    words = shlex.split(line)[1:]
-    while isinstance(command, click.Group):
-        _, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command = found
-        context = click.Context(command, parent=context)
-    command.make_context("gatedog", words)
-
-
 def commands_in(source: str) -> Iterator[str]:
     """Yield the texts of a module that are command lines, with "x" for what is filled in.
 
@@ -134,6 +125,37 @@ def test_the_command_of_each_verb_can_be_typed(verb: Verb) -> None:
     parse(command_of(verb, event))
 
 
+def asked_by(daemon: FakeDaemon, line: str) -> dict[str, Any]:
+    """Type a printed line as it is, and return what the daemon was asked."""
+    before = len(daemon.asked)
+    result = gd(daemon, *shlex.split(line)[1:])
+    assert result.exit_code == 0, (line, result.stderr)
+    (asked,) = (asked for method, asked in daemon.asked[before:] if method == "Request")
+    return {key: value for key, value in asked.items() if key != "reason"}
+
+
+@pytest.mark.parametrize("subject", ["", "degradation", "channel:x", "everything", "two words", "$(reboot); 'x' \"y\""])
+@pytest.mark.parametrize("verb", [Verb.SILENCE, Verb.SILENCE_END, Verb.MAINTENANCE, Verb.MAINTENANCE_END])
+def test_a_printed_command_asks_for_the_same_again(fake_daemon: FakeDaemon, verb: Verb, subject: str) -> None:
+    """Pasted into a shell as it was printed, it names the same gateway and the same subject, and runs nothing else."""
+    about = subject if verb in (Verb.SILENCE, Verb.SILENCE_END) else ""
+    event = ActionRequested(
+        gateway=GatewayName("my agent"), verb=verb, reason="", subject=about, peer=Peer(process=None, uid=0, gid=0)
+    )
+
+    asked = asked_by(fake_daemon, command_of(verb, event))
+
+    assert (asked["gateway"], asked["verb"], asked.get("subject", "")) == ("my agent", verb.value, about)
+
+
+@pytest.mark.parametrize("subject", ["", "degradation", "channel:x"])
+def test_the_printed_end_of_a_silence_names_that_silence(fake_daemon: FakeDaemon, subject: str) -> None:
+    """Also the one about everything, which is not the same as all of them."""
+    asked = asked_by(fake_daemon, end_of_silence(GatewayName("main"), subject))
+
+    assert asked == {"gateway": "main", "verb": "silence-end", "subject": subject or "everything"}
+
+
 def test_every_command_in_the_core_can_be_typed() -> None:
     """A next command that is a usage error is worse than none."""
     modules = sorted(Path(watchdog.core.__file__).parent.glob("*.py"))
@@ -141,7 +163,7 @@ def test_every_command_in_the_core_can_be_typed() -> None:
     for line in sorted(lines):
         parse(line)
 
-    assert "gatedog silence x --end" in lines
+    assert "gatedog silence x x --end" in lines
     assert len(lines) > 20
 
 

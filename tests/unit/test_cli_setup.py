@@ -1,10 +1,14 @@
 """`gatedog setup`: what the command line refuses before anything is looked at, and the names it makes."""
 
+import contextlib
+import io
+
 import pytest
 from click.testing import CliRunner, Result
 
 from watchdog.cli.main import gatedog
 from watchdog.cli.setup import _name_for
+from watchdog.cli.trouble import Trouble
 
 
 def gd(*words: str) -> Result:
@@ -51,7 +55,16 @@ def test_name_is_made_of_the_units(unit: str, name: str) -> None:
     assert _name_for(unit) == name
 
 
-def test_both_verbs_are_listed() -> None:
-    """Help names install, removal, and the way past gatedog."""
-    assert {"systemd", "remove"} <= set(gd("setup", "--help").stdout.split())
+def test_all_verbs_are_listed() -> None:
+    """Help names install, removal, release codes, and the way past gatedog."""
+    assert {"systemd", "remove", "codes"} <= set(gd("setup", "--help").stdout.split())
     assert "break-glass" in gd("--help").stdout
+
+
+def test_a_next_command_is_never_cut() -> None:
+    """A challenge with a long reason is printed whole: half of it could not be signed."""
+    command = f"printf '%s\\n' '{'x' * 3_000}' | ssh-keygen -Y sign"
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        Trouble("refused", next_=(command,)).show()
+
+    assert f"  next: {command}\n" in said.getvalue()

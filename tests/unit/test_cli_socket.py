@@ -27,7 +27,14 @@ def gd(daemon: FakeDaemon, *words: str) -> Result:
 def answer(outcome: str, rule: str = "request.granted", message: str = "openclaw is being restarted") -> dict[str, Any]:
     """Build a Request reply."""
     commands = ["gatedog status openclaw"]
-    return {"request": "REQ-1", "outcome": outcome, "rule": rule, "message": message, "next_commands": commands}
+    return {
+        "request": "REQ-1",
+        "outcome": outcome,
+        "rule": rule,
+        "message": message,
+        "next_commands": commands,
+        "challenge": "",
+    }
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------

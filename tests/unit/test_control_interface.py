@@ -11,8 +11,17 @@ from asyncvarlink.interface import varlinksignature
 import watchdog.control
 from watchdog.control import dispatch
 from watchdog.control.interface import NAME, SupervisorInterface, interface_text, one_line
-from watchdog.control.supervision import RequestAnswer, RequestNotTaken
-from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
+from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
+from watchdog.control.wire import (
+    AskedStatus,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    StatusReply,
+    WhoStatus,
+)
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
@@ -30,6 +39,7 @@ class FakeSupervision:
 
     def __init__(self) -> None:
         self.asked: list[ActionRequested] = []
+        self.offered: list[Offered] = []
         self.answer = RequestAnswer(
             request=RequestId("REQ-7"), outcome=Outcome.GRANTED, rule=RuleId.REQUEST_GRANTED, message="released"
         )
@@ -43,11 +53,20 @@ class FakeSupervision:
     def pager(self) -> PagerStatus:
         return PagerStatus(now_wall_usec=1, waiting=[], given_up=[], delayed=0, channels=[], switches=[])
 
-    async def request(self, event: ActionRequested) -> RequestAnswer:
+    async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
         if self.busy is not None:
             raise self.busy
         self.asked.append(event)
+        self.offered.append(offered)
         return self.answer
+
+    def requests(self) -> list[AskedStatus]:
+        return []
+
+    def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
+        return WhoStatus(
+            origin="unknown", rule="origin.no-tty", because="no terminal", trail="uid 1", sure="x", trusted=False
+        )
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         return []
@@ -117,7 +136,8 @@ def test_each_method_is_one_of_the_contract() -> None:
     methods = {name for name in dir(SupervisorInterface) if varlinksignature(getattr(SupervisorInterface, name))}
 
     probing = {"Probes", "ProbeHistory", "ProbeRun"}
-    assert methods == {"Status", "Pager", "Request", "Events", "Incidents", "Explain"} | probing
+    asking = {"Request", "Requests", "WhoAmI"}
+    assert methods == {"Status", "Pager", "Events", "Incidents", "Explain"} | asking | probing
 
 
 def test_a_request_becomes_an_event_with_the_evidence_on_its_writer() -> None:
@@ -135,6 +155,7 @@ def test_a_request_becomes_an_event_with_the_evidence_on_its_writer() -> None:
         "rule": "request.granted",
         "message": "released",
         "next_commands": [],
+        "challenge": "",
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from watchdog.control.reply import SupervisorFacts, incident_replies, status_exit_code, status_object, status_reply
 from watchdog.core.decisions import Charge, OriginKind, PageUpdate, QueuePage, Severity
-from watchdog.core.endings import ExitRecord
+from watchdog.core.endings import ExitRecord, SignalSender
 from watchdog.core.identity import (
     FOREIGN_LIFE,
     BootId,
@@ -149,6 +149,14 @@ def test_why_is_the_hold_or_the_last_ending_or_the_wish() -> None:
         (ExitRecord(signal="SIGKILL"), "ended by SIGKILL (killed)"),
         (ExitRecord(), "ended (status-unknown)"),
         (ExitRecord(host_lost=True), "ended (host-lost)"),
+        (
+            ExitRecord(signal="SIGKILL", sent_by=SignalSender(signal="SIGKILL", pid=7, comm="bash", unit="x.scope")),
+            "ended by SIGKILL from pid 7 (bash) in x.scope (killed)",
+        ),
+        (
+            ExitRecord(code=0, sent_by=SignalSender(signal="SIGTERM", pid=7)),
+            "ended with code 0 after SIGTERM from pid 7 (clean)",
+        ),
     ],
 )
 def test_the_last_exit_is_told_with_its_class(record: ExitRecord, text: str) -> None:

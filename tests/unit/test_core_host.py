@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from watchdog.core.decisions import (
+    IncidentExtended,
     IncidentOpened,
     IncidentResolved,
     NothingDone,
@@ -128,6 +129,18 @@ def test_a_limit_that_is_reached_is_a_notice(play: Any) -> None:
     page = play.decided(QueuePage, rule=RuleId.LIMIT_REACHED, severity=Severity.INFO)
 
     assert "14 dropped" in page.because
+
+
+def test_a_socket_that_was_taken_away_is_one_story(play: Any) -> None:
+    """People hear that it could not be made again, and that it is there again."""
+    play.given()
+    play.socket_lost(made_again=False)
+    opened = play.decided(IncidentOpened, rule=RuleId.SOCKET_LOST, severity=Severity.WARNING)
+    play.socket_lost(made_again=True)
+    again = play.decided(IncidentExtended, rule=RuleId.SOCKET_LOST)
+
+    assert "no space left" in opened.because
+    assert again.incident == opened.incident
 
 
 def test_a_journal_that_cannot_be_written_is_critical(play: Any) -> None:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from askers import asker
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.core.decisions import OriginKind
-from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
+from watchdog.core.identity import BootId, LifeId, ProcessRef
 from watchdog.core.origin import Judgement, judge
-from watchdog.core.peer import Ancestor, Peer
+from watchdog.core.peer import UNSET_ID, Ancestor, LoginSession, Peer, RemoteEnd
 from watchdog.core.rules import RuleId
 
 BOOT = BootId("boot-a")
@@ -17,7 +18,6 @@ LIFE = ProcessRef(pid=500, start_ticks=50_000, boot=BOOT)
 LIFE_CGROUP = "/system.slice/openclaw.service"
 SESSION = "/user.slice/user-1000.slice/session-3.scope"
 USER_UNITS = "/user.slice/user-1000.slice/user@1000.service/app.slice"
-OPENCLAW = GatewayName("openclaw")
 IN_LIFE = (("openclaw", LifeId(41)),)
 PTS = 34816
 
@@ -73,6 +73,7 @@ class Route:
     life: ProcessRef | None = LIFE
     life_has_cgroup: bool = True
     dedicated: bool = False
+    owns_units: bool = False
 
 
 S, U, A, C, H = (
@@ -83,6 +84,12 @@ S, U, A, C, H = (
     OriginKind.HUMAN,
 )
 CRON = "/system.slice/cron.service"
+
+
+def door(who: str) -> Peer:
+    """Return the evidence on somebody of tests/askers.py."""
+    return asker(who, process(1000, 95_000), gateway="openclaw", life=lambda: LIFE)
+
 
 ROUTES = (
     # started by the gateway, and still to be seen as that
@@ -211,6 +218,34 @@ ROUTES = (
           life=process(500, 1, BootId("boot-before")), peer=replace(HUMAN, ancestors=above("bash:90000"))),
     Route(name="person where the gateway's uid is reserved", peer=HUMAN, origin=H, rule=RuleId.ORIGIN_TTY,
           agent=False, dedicated=True),
+    # logins, as the login manager knows them
+    Route(name="remote-human", peer=door("remote-human"), origin=H, rule=RuleId.ORIGIN_REMOTE_LOGIN, agent=False),
+    Route(name="console", peer=door("console"), origin=H, rule=RuleId.ORIGIN_CONSOLE, agent=False),
+    Route(name="serial-console", peer=door("serial-console"), origin=H, rule=RuleId.ORIGIN_CONSOLE, agent=False),
+    Route(name="console-tmux", peer=door("console-tmux"), origin=H, rule=RuleId.ORIGIN_CONSOLE, agent=False),
+    Route(name="terminal-window-sudo", peer=door("terminal-window-sudo"), origin=H, rule=RuleId.ORIGIN_DESKTOP,
+          agent=False),
+    Route(name="terminal-of-another", peer=door("terminal-of-another"), origin=U, rule=RuleId.ORIGIN_YOUNG),
+    Route(name="moved-terminal", peer=replace(door("moved-terminal"), ancestors=above("bash:40000")), origin=U,
+          rule=RuleId.ORIGIN_NO_LOGIN, owns_units=True),
+    Route(name="moved from below an old daemon", origin=U, rule=RuleId.ORIGIN_YOUNG, peer=replace(LOST,
+          cgroup="/user.slice/evil", ancestors=above("spoolerd:90", cgroup="/system.slice/spooler.service"))),
+    Route(name="forged-ssh", peer=door("forged-ssh"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="forged-desktop", peer=door("forged-desktop"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="forged-console", peer=door("forged-console"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="forged-login", peer=door("forged-login"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="screen-login", peer=door("screen-login"), origin=H, rule=RuleId.ORIGIN_DESKTOP, agent=False),
+    Route(name="terminal-window", peer=door("terminal-window"), origin=H, rule=RuleId.ORIGIN_DESKTOP, agent=False),
+    Route(name="ansible", peer=door("ansible"), origin=U, rule=RuleId.ORIGIN_NO_TTY, agent=False),
+    Route(name="logged-out", peer=door("logged-out"), origin=U, rule=RuleId.ORIGIN_LOGIN_OVER, agent=False),
+    Route(name="logging-out", peer=door("logging-out"), origin=U, rule=RuleId.ORIGIN_LOGIN_OVER, agent=False),
+    Route(name="borrower", peer=door("borrower"), origin=U, rule=RuleId.ORIGIN_BORROWED_LOGIN),
+    Route(name="ssh-from-here", peer=door("ssh-from-here"), origin=U, rule=RuleId.ORIGIN_SSH_FROM_HERE),
+    Route(name="ssh-from-somewhere", peer=door("ssh-from-somewhere"), origin=U, rule=RuleId.ORIGIN_SSH_FROM_HERE),
+    Route(name="ssh-without-logind", peer=door("ssh-without-logind"), origin=U, rule=RuleId.ORIGIN_SSH_FROM_HERE),
+    Route(name="su-session", peer=door("su-session"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="su-login", peer=door("su-login"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="machinectl-shell", peer=door("machinectl-shell"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
     Route(name="person in a container", peer=replace(HUMAN, same_pid_namespace=False), origin=U,
           rule=RuleId.ORIGIN_OTHER_NAMESPACE, agent=False),
 )  # fmt: skip
@@ -220,11 +255,10 @@ def judged(route: Route, trusted_units: tuple[str, ...] = ()) -> Judgement:
     """Judge what arrives by a route."""
     return judge(
         route.peer,
-        gateway=OPENCLAW,
         life_began=route.life,
         life_has_cgroup=route.life_has_cgroup,
-        gateway_uid=1001,
-        uid_is_dedicated=route.dedicated,
+        owns_units=route.owns_units,
+        dedicated_uids=(1001,) if route.dedicated else (),
         trusted_units=trusted_units,
     )
 
@@ -278,6 +312,21 @@ peers = st.builds(
     alive=st.booleans(),
     same_writer=st.booleans(),
     same_pid_namespace=st.booleans(),
+    login=st.none()
+    | st.builds(
+        LoginSession,
+        name=texts,
+        session_class=st.sampled_from(["user", "background", "manager"]),
+        program=st.sampled_from(["sshd", "login", "su-l", "gdm-password"]),
+        uid=st.integers(0, 2000),
+        leader=st.none() | processes,
+        leader_audit_session=st.sampled_from([3, UNSET_ID]),
+        virtual_terminal=st.integers(0, 2),
+        closing=st.booleans(),
+    ),
+    audit_session=st.sampled_from([3, 9, UNSET_ID]),
+    remote_end=st.sampled_from(RemoteEnd),
+    has_local_desktop=st.booleans(),
     in_life=st.lists(st.tuples(texts, st.integers(0, 9).map(LifeId)), max_size=2).map(tuple),
 )
 
@@ -286,11 +335,10 @@ def judged_any(peer: Peer, life: ProcessRef | None, *, has_cgroup: bool) -> Orig
     """Judge a peer where no account is reserved and no unit trusted."""
     return judge(
         peer,
-        gateway=OPENCLAW,
         life_began=life,
         life_has_cgroup=has_cgroup,
-        gateway_uid=None,
-        uid_is_dedicated=False,
+        owns_units=False,
+        dedicated_uids=(),
         trusted_units=(),
     ).origin
 
@@ -306,7 +354,14 @@ def test_human_always_rests_on_all_the_positive_evidence(peer: Peer, life: Proce
         assert peer.same_pid_namespace
         assert peer.tty
         assert peer.session_leader is not None
-        assert life is None or has_cgroup
+        if peer.login is not None:
+            assert peer.login.leader is not None
+            assert not peer.login.closing
+            assert peer.login.leader_audit_session in {UNSET_ID, peer.audit_session}
+            assert peer.login.program != "sshd" or peer.remote_end is RemoteEnd.ELSEWHERE
+        elif not peer.has_local_desktop:
+            assert life is None or has_cgroup
+            assert peer.remote_end in {RemoteEnd.NONE, RemoteEnd.ELSEWHERE}
 
 
 @given(peers, st.sampled_from([IN_LIFE, (("other", LifeId(0)),)]))

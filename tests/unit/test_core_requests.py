@@ -93,7 +93,8 @@ def test_the_answer_to_a_stranger_names_a_way_for_a_human(play: Any) -> None:
     answer = play.decided(AnswerRequest)
 
     assert any("terminal" in way for way in answer.next_commands)
-    assert all("gatedog restart main" in way for way in answer.next_commands)
+    assert "gatedog restart main  # at a terminal of this host" in answer.next_commands
+    assert "ssh -t HOST 'gatedog restart main'" in answer.next_commands
 
 
 def test_a_listed_unit_has_a_budget_of_its_own(play: Any) -> None:

@@ -256,9 +256,31 @@ def test_what_is_remembered_of_a_normal_stays_small(play: Any) -> None:
     play.given()
     for _ in range(24 * 30):
         play.after("1h").counts(usual(work=3))
-    play.decided_often(QueuePage, 0)
+    play.decided_often(QueuePage, 0, gateway="main")
     for normal in play.gateway().health.normals:
         assert len(normal.slots) <= 24
         assert all(len(hour) <= 4 for hour in normal.week)
         assert len(normal.week) in (0, 168)
     assert play.now_usec > 700 * HOUR
+
+
+def test_counts_that_vanish_are_unknown_and_not_well(play: Any) -> None:
+    """Without a probe nothing else shows that it is well; when they come back, so does what they show."""
+    warmed(play)
+    assert play.gateway().health.health is Health.HEALTHY
+    play.after("5m").counts({})
+    play.decided(HealthChanged, health=Health.UNKNOWN)
+    play.after("5m").counts({})
+    play.decided_often(HealthChanged, 0)
+    play.after("5m").counts(usual())
+    play.decided(HealthChanged, health=Health.HEALTHY)
+
+
+def test_a_sign_stands_while_nothing_can_be_counted(play: Any) -> None:
+    """What was found is not taken back by losing sight of it, and a passing probe keeps its own word."""
+    warmed(play)
+    play.after("5m").counts(usual(sockets=0), 8)
+    play.decided(IncidentOpened, rule=RuleId.SOCKETS_GONE)
+    play.after("5m").counts({})
+    play.decided_often(IncidentResolved, 0)
+    assert play.gateway().health.health is Health.DEGRADED

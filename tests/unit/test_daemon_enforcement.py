@@ -116,3 +116,11 @@ def test_a_look_is_asked_for_after_a_start_and_at_most_once_a_minute() -> None:
     desk.tend(10 * ASK_EVERY_USEC)
 
     assert asked == [INSPECT_UNIT, INSPECT_UNIT]
+
+
+def test_the_account_that_was_looked_at_is_told(standpoint: Standpoint) -> None:
+    """The core refuses whoever asks under it, as long as it is used for nothing else."""
+    write_facts(standpoint.folder, FACTS)
+
+    assert look(UNIT, US, standpoint).uid == FACTS.uid
+    assert look(GatewayPolicy(name=GatewayName("m"), command=CommandPolicy(argv=("/bin/true",)))).uid is None

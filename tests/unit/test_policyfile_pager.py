@@ -107,6 +107,7 @@ def test_smallest_file_is_the_same_as_none() -> None:
         ('[escalation]\ntiers = ["terminal"]', "not a list of lists"),
         ('[escalation]\ntiers = [["bos"]]', 'names the channel "bos", which does not exist'),
         (TIER + 'notices = ["x"]', 'names the channel "x"'),
+        (TIER + 'changes = ["x"]', 'names the channel "x"'),
         (TIER + 'acknowledge_max = "13h"', "acknowledge_max is 13h"),
         (TIER + 'acknowledge_for = "2h"\nacknowledge_max = "1h"', "longer than acknowledge_max"),
         (TIER + 'repeat_after = "0s"', "repeat_after is zero"),

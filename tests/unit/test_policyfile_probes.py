@@ -101,6 +101,16 @@ def test_thresholds_reach_the_policy() -> None:
     )
 
 
+def test_lines_that_tell_of_work_reach_the_policy() -> None:
+    """They are texts with `*` for anything; one that would be found everywhere is a problem at its line."""
+    text = CHILD + '[gateway.main.health]\nwork_lines = ["message sent", "job * done"]\n'
+
+    assert gateway_of(text).health.work_lines == ("message sent", "job * done")
+    for bad in ('["*"]', '["a*b"]', '"sent"', "[1]"):
+        (problem,) = problems_of(text.replace('["message sent", "job * done"]', bad))
+        assert problem.startswith("policy.toml:5:")
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [

@@ -59,10 +59,11 @@ def found(**changes: Any) -> Findings:
     well = Findings(
         settings=settings(),
         pager=pager(),
-        status={"pid": 7, "incidents": []},
+        status={"pid": 7, "version": "1", "incidents": []},
         unreachable="",
         synchronised=True,
         now_wall_usec=NOW,
+        installed="1",
     )
     return replace(well, **changes)
 
@@ -70,6 +71,14 @@ def found(**changes: Any) -> Findings:
 def check(identity: str, **changes: Any) -> Check:
     """Make one check."""
     return next(each for each in examine(found(**changes)) if each.id == identity)
+
+
+def test_a_daemon_that_was_not_restarted_after_an_upgrade_is_to_look_at() -> None:
+    """The version that runs and the one on disk are both named, with the command that makes them one."""
+    seen = check("daemon", installed="2")
+
+    assert (seen.verdict, seen.fix) == (Verdict.WARN, "sudo systemctl restart gatedog")
+    assert "runs version 1; installed is 2" in seen.evidence
 
 
 def test_when_all_is_well_nothing_is_to_do() -> None:
@@ -213,7 +222,7 @@ def test_a_daemon_that_does_not_answer_tells_nobody() -> None:
 def test_journal_and_clock_are_looked_at() -> None:
     """A journal in trouble is a failure, a clock without a master a warning."""
     broken = {"id": "INC-3", "rule": "journal.unwritable", "phase": "open", "title": "cannot write"}
-    checks = examine(found(status={"pid": 7, "incidents": [broken]}, synchronised=False))
+    checks = examine(found(status={"pid": 7, "version": "1", "incidents": [broken]}, synchronised=False))
 
     assert {each.id: each.verdict for each in checks if each.verdict is not Verdict.OK} == {
         "journal": Verdict.FAIL,

@@ -4,7 +4,7 @@ Invariant: a request that was refused, failed or could not be asked never exits 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 
 from watchdog.cli import output
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.proving import NO_PROOF, Proof, how_to_sign
 from watchdog.cli.trouble import FAILED, NO_PERMISSION, REFUSED, TRY_LATER, USAGE, Trouble
 from watchdog.control import client
 from watchdog.control.client import Refused, Unreachable
@@ -59,10 +60,17 @@ def stream(
 
 
 def request(
-    surroundings: Surroundings, *, as_json: bool, verb: str, gateway: str = "", reason: str = "", **more: Any
+    surroundings: Surroundings,
+    *,
+    as_json: bool,
+    verb: str,
+    gateway: str = "",
+    reason: str = "",
+    proof: Proof = NO_PROOF,
+    **more: Any,
 ) -> int:
     """Ask for something to be done, say the answer, return the exit code. Raises Trouble for every other answer."""
-    parameters = {"verb": verb, "gateway": gateway, "reason": reason, **more}
+    parameters = {"verb": verb, "gateway": gateway, "reason": reason, **proof, **more}
     reply = call(surroundings, "Request", REQUEST_TIMEOUT_S, **parameters)
     if as_json:
         output.say_json(reply)
@@ -72,13 +80,19 @@ def request(
             f"{reply['outcome']}: {reply['message']}",
             exit_code=REFUSED if refused else FAILED,
             rule=reply["rule"],
-            next_=reply["next_commands"],
+            next_=_in_order(reply["next_commands"], how_to_sign(reply["challenge"], reply["request"])),
         )
     if not as_json:
         output.say(f"{reply['message']}\n")
         for command in reply["next_commands"]:
             click.echo(f"  next: {command}", err=True)
     return 0
+
+
+def _in_order(ways: Sequence[str], signing: Sequence[str]) -> tuple[str, ...]:
+    """Put the command that signs before those that hand the signature in."""
+    at = next((place for place, way in enumerate(ways) if " --signature " in way), len(ways))
+    return (*ways[:at], *signing, *ways[at:])
 
 
 def chosen_gateway(surroundings: Surroundings, named: str | None) -> str:

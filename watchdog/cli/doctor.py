@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from watchdog import __version__
 from watchdog.cli import asking, output
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
@@ -64,6 +65,7 @@ def _checks(surroundings: Surroundings, file: Path) -> tuple[Check, ...]:
         unreachable=unreachable,
         synchronised=is_synchronised(),
         now_wall_usec=time.time_ns() // 1000,
+        installed=__version__,
     )
     return (*bad, *examine(found))
 

@@ -7,6 +7,7 @@ import click
 
 from watchdog.cli import asking
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.proving import Proof, provable
 
 
 def _command(name: str, text: str, *, reason_required: bool = False) -> click.Command:
@@ -14,10 +15,14 @@ def _command(name: str, text: str, *, reason_required: bool = False) -> click.Co
     @click.argument("gateway", required=False)
     @click.option("-m", "--message", required=reason_required, metavar="WHY", help="Kept in the journal.")
     @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+    @provable
     @click.pass_obj
-    def command(surroundings: Surroundings, gateway: str | None, message: str | None, *, as_json: bool) -> int:
+    def command(
+        surroundings: Surroundings, gateway: str | None, message: str | None, *, as_json: bool, proof: Proof
+    ) -> int:
         chosen = asking.chosen_gateway(surroundings, gateway)
-        return asking.request(surroundings, as_json=as_json, verb=name, gateway=chosen, reason=message or "")
+        reason = message or ""
+        return asking.request(surroundings, as_json=as_json, verb=name, gateway=chosen, reason=reason, proof=proof)
 
     return command
 

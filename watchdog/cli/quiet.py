@@ -9,6 +9,7 @@ import click
 from watchdog.cli import asking
 from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.proving import Proof, provable
 
 
 @click.command()
@@ -17,15 +18,25 @@ from watchdog.cli.paths import Surroundings
 @click.option("--end", "ends", is_flag=True, help="End it now.")
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal; needed to begin one.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@provable
 @click.pass_obj
 def maintenance(
-    surroundings: Surroundings, gateway: str | None, for_usec: int | None, message: str, *, ends: bool, as_json: bool
+    surroundings: Surroundings,
+    gateway: str | None,
+    for_usec: int | None,
+    message: str,
+    *,
+    ends: bool,
+    as_json: bool,
+    proof: Proof,
 ) -> int:
     """Work on a gateway: its health is not judged, and pages wait, until the time is over."""
     _check(for_usec, message, ends=ends)
     chosen = asking.chosen_gateway(surroundings, gateway)
     verb = "maintenance-end" if ends else "maintenance"
-    return asking.request(surroundings, as_json=as_json, verb=verb, gateway=chosen, reason=message, for_usec=for_usec)
+    return asking.request(
+        surroundings, as_json=as_json, verb=verb, gateway=chosen, reason=message, for_usec=for_usec, proof=proof
+    )
 
 
 @click.command()
@@ -35,6 +46,7 @@ def maintenance(
 @click.option("--end", "ends", is_flag=True, help="End it now; without WHAT, every silence of the gateway.")
 @click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal; needed to begin one.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@provable
 @click.pass_obj
 def silence(
     surroundings: Surroundings,
@@ -45,15 +57,23 @@ def silence(
     *,
     ends: bool,
     as_json: bool,
+    proof: Proof,
 ) -> int:
     """Let pages about a gateway wait; what happens is recorded as ever.
 
-    WHAT is a matter, such as "degradation", or the name of a probe. Default: everything about the gateway.
+    WHAT is a matter, such as "degradation", the name of a probe, or "everything" about the gateway, the default.
     """
     _check(for_usec, message, ends=ends)
     verb = "silence-end" if ends else "silence"
     return asking.request(
-        surroundings, as_json=as_json, verb=verb, gateway=gateway, reason=message, for_usec=for_usec, subject=what
+        surroundings,
+        as_json=as_json,
+        verb=verb,
+        gateway=gateway,
+        reason=message,
+        for_usec=for_usec,
+        subject=what,
+        proof=proof,
     )
 
 

@@ -30,6 +30,7 @@ def record_of(reply: dict[str, Any]) -> Record | None:
         wall_usec=Usec(reply["wall_usec"]),
         boot=BootId(reply["boot"]),
         uptime_usec=Usec(reply["uptime_usec"]),
+        synchronised=reply.get("synchronised", True),
     )
     try:
         event = event_from_json(reply["event"])
@@ -50,6 +51,7 @@ def reply_of(record: Record) -> dict[str, Any]:
         "kind": type(event).__name__,
         "event": event_to_json(event),
         "decisions": [decision_to_json(each) for each in record.decisions],
+        "synchronised": stamp.synchronised,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from watchdog import __version__
 from watchdog.cli import output
 from watchdog.cli.lastknown import SYSTEM_FOLDER, read_last_known
 from watchdog.cli.paths import Surroundings
@@ -88,6 +89,7 @@ def _text(
         now_usec=now_usec,
         unreachable=why,
         next_=unreachable.next_command if unreachable is not None else "",
+        installed=__version__ if unreachable is None else "",
     )
 
 

@@ -14,6 +14,8 @@ from watchdog.report.escape import visible
 
 FAILED, USAGE, NO_PERMISSION, UNKNOWN, TRY_LATER, REFUSED = 1, 2, 4, 4, 75, 77
 INTERRUPTED = 130
+COMMAND_MAX = 8_000
+"""Characters of a command: never so few that one is cut, since half a challenge cannot be signed."""
 
 
 class Trouble(Exception):  # noqa: N818 - what a person meets, not a defect
@@ -33,8 +35,8 @@ class Trouble(Exception):  # noqa: N818 - what a person meets, not a defect
         """Write it on stderr for people: one paragraph, then the next commands."""
         rule = f" [{self.rule}]" if self.rule else ""
         said = "\n".join(visible(line) for line in self.message.splitlines())
-        lines = [f"gatedog: {said}{rule}", *(f"  next: {visible(command)}" for command in self.next_commands)]
-        click.echo("\n".join(lines), err=True)
+        nexts = (f"  next: {visible(command, COMMAND_MAX)}" for command in self.next_commands)
+        click.echo("\n".join((f"gatedog: {said}{rule}", *nexts)), err=True)
 
 
 def error_object(error: Trouble | click.ClickException) -> dict[str, Any]:

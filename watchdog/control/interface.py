@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
 
-from watchdog.control.supervision import RequestNotTaken, Supervision
+from watchdog.control.supervision import Offered, RequestNotTaken, Supervision
 from watchdog.control.wire import (
+    AskedStatus,
     ExplainReply,
     IncidentStatus,
     LookStatus,
@@ -23,6 +24,7 @@ from watchdog.control.wire import (
     RecordReply,
     RequestReply,
     StatusReply,
+    WhoStatus,
 )
 from watchdog.core.decisions import Severity
 from watchdog.core.events import TEXT_MAX, ActionRequested
@@ -39,6 +41,10 @@ RECORDS_MAX = 1000
 NAME_MAX = 64
 SEQ_MAX = 2**62
 FOR_MAX_USEC = 366 * DAY
+UID_MAX = 2**32 - 2
+STARTS_MAX = 1000
+PROOF_MAX = 16 * 1024
+"""Longest signature or code, in characters."""
 
 
 class UnknownGateway(TypedVarlinkErrorReply, interface=NAME):
@@ -140,7 +146,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         return self._supervision.pager()
 
     @varlinkmethod
-    async def Request(  # noqa: N802  (Varlink methods are capitalised)
+    async def Request(  # noqa: N802, PLR0913  (Varlink methods are capitalised; these are the contract's fields)
         self,
         *,
         verb: str,
@@ -150,14 +156,22 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         for_usec: int | None = None,
         severity: str | None = None,
         subject: str | None = None,
+        uid: int | None = None,
+        starts: int | None = None,
+        signer: str | None = None,
+        signature: str | None = None,
+        code: str | None = None,
     ) -> RequestReply:
         """Ask for something. The answer is in the journal before it is given.
 
         verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test,
-        page-retry, maintenance, maintenance-end, silence, silence-end.
+        page-retry, maintenance, maintenance-end, silence, silence-end, grant, permit, permit-end.
         gateway: its name, or "" where the verb is about an incident or about gatedog.
         subject: of a silence, a matter such as "degradation" or a probe's name; of page-test, the one channel to
-        try; of page-retry, the page.
+        try; of page-retry, the page; of grant, the request.
+        uid, starts: of permit, the account (your own by default) and how many starts.
+        signer: who will sign the challenge that a refusal then holds; signature: theirs, armoured.
+        code: a release code.
         """
         event = ActionRequested(
             gateway=GatewayName(_name("gateway", gateway)),
@@ -168,9 +182,16 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             for_usec=_duration("for_usec", for_usec),
             severity=_severity(severity),
             subject="" if subject is None else _name("subject", subject),
+            uid=None if uid is None else _within("uid", uid, 0, UID_MAX),
+            starts=None if starts is None else _within("starts", starts, 1, STARTS_MAX),
+        )
+        offered = Offered(
+            signer="" if signer is None else _name("signer", signer),
+            signature="" if signature is None else _proof("signature", signature),
+            code="" if code is None else _proof("code", code),
         )
         try:
-            answer = await self._supervision.request(event)
+            answer = await self._supervision.request(event, offered)
         except RequestNotTaken as error:
             raise Busy(message=error.why, retry_after_usec=error.retry_after_usec) from error
         if answer.rule is RuleId.REQUEST_UNKNOWN_GATEWAY:
@@ -183,7 +204,18 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             rule=answer.rule.value,
             message=answer.message,
             next_commands=list(answer.next_commands),
+            challenge=answer.challenge,
         )
+
+    @varlinkmethod(return_parameter="requests")
+    def Requests(self) -> list[AskedStatus]:  # noqa: N802  (Varlink methods are capitalised)
+        """List the requests that are remembered, newest first: who asked for what, and how it was answered."""
+        return self._supervision.requests()
+
+    @varlinkmethod(return_parameter="who")
+    def WhoAmI(self, *, gateway: str = "") -> WhoStatus:  # noqa: N802  (Varlink methods are capitalised)
+        """Say who you are to gatedog: as what a request of yours about the gateway would be judged now, and why."""
+        return self._supervision.who_is(self._identify(), GatewayName(_name("gateway", gateway)))
 
     @varlinkmethod(return_parameter="record", delay_generator=False, allow_foreign=True)
     async def Events(  # noqa: N802  (Varlink methods are capitalised)
@@ -283,6 +315,13 @@ def _severity(text: str | None) -> str:
         return ""
     if text not in {severity.value for severity in Severity}:
         raise InvalidParameter(parameter="severity")
+    return text
+
+
+def _proof(parameter: str, text: str) -> str:
+    # Only its size and alphabet: what it is worth is found out by whoever checks it.
+    if len(text) > PROOF_MAX or not text.isascii():
+        raise InvalidParameter(parameter=parameter)
     return text
 
 

@@ -10,8 +10,10 @@ import errno
 import os
 import socket
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from watchdog.core.values import dataclass
+from watchdog.origin.pidfd import peer_credentials
 
 PATH_BYTES_MAX = 107
 """sun_path holds 108 bytes with its closing NUL."""
@@ -39,6 +41,19 @@ class Listening:
     path: Path
     identity: tuple[int, int]
     """Inode and time of change: an inode number alone is given out again at once."""
+
+    def is_in_place(self) -> bool:
+        """Tell whether whoever opens the path reaches this very socket."""
+        try:
+            return _identity(self.path) == self.identity or self._answers()
+        except OSError:
+            return False
+
+    def _answers(self) -> bool:
+        """Connect, and see who listens: a change of the file's mode or owner has made it look like another."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as probe:
+            probe.connect(os.fspath(self.path))
+            return peer_credentials(probe).pid == os.getpid()
 
     def close(self) -> None:
         """Stop listening and remove the file, unless somebody replaced it meanwhile."""

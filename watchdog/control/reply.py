@@ -4,7 +4,7 @@ Invariant: the reply says what the state says, never more. What is not known is 
 default. The same object is what the socket answers, what `--json` prints and what status.json holds.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from watchdog.control.healthreply import health_reply, quiet_reply
@@ -20,7 +20,7 @@ from watchdog.control.wire import (
 )
 from watchdog.core.budget import PLAIN_ACCOUNTS, SELF_RESTART_ACCOUNTS, next_free_usec, used
 from watchdog.core.decisions import Charge
-from watchdog.core.endings import ExitRecord, classify
+from watchdog.core.endings import ExitRecord, classify, sender_text
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.healthstate import Health
 from watchdog.core.identity import FOREIGN_LIFE, GatewayName
@@ -28,6 +28,7 @@ from watchdog.core.policy import GatewayPolicy, Window
 from watchdog.core.state import GatewayState, Hold, Incident, IncidentPhase, Phase, State
 from watchdog.core.timeline import HOUR, Usec, duration_text
 from watchdog.core.timer import TimerKind
+from watchdog.core.values import dataclass
 
 STRIP_USEC = 2 * HOUR
 
@@ -119,6 +120,7 @@ def incident_reply(incident: Incident, now_usec: Usec) -> IncidentStatus:
         acknowledged_by=incident.acknowledged_by,
         acknowledged_until_in_usec=None if until_usec is None else max(until_usec - now_usec, 0),
         next_command=incident.next_command,
+        fingerprint=incident.fingerprint,
     )
 
 
@@ -210,11 +212,13 @@ def _why(gateway: GatewayState) -> str:
 
 def exit_text(record: ExitRecord) -> str:
     """Say how a life ended, without the words it left behind: "ended with code 1 (failed)"."""
-    kind = classify(record).value
+    kind, sent = classify(record).value, record.sent_by
+    sender = "" if sent is None else f" from {sender_text(sent)}"
     if record.signal is not None:
-        return f"ended by {record.signal} ({kind})"
+        return f"ended by {record.signal}{sender} ({kind})"
     if record.code is not None:
-        return f"ended with code {record.code} ({kind})"
+        after = "" if sent is None else f" after {sent.signal}{sender}"
+        return f"ended with code {record.code}{after} ({kind})"
     return f"{kind}: {record.detail}" if record.detail else f"ended ({kind})"
 
 

@@ -13,7 +13,6 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from asyncvarlink import VarlinkInterfaceRegistry, VarlinkMethodCall, VarlinkMethodReply
@@ -21,12 +20,14 @@ from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from watchdog.control import dispatch
 from watchdog.control.interface import NAME, Busy, NotVarlink, SupervisorInterface, TooLarge
-from watchdog.control.listening import Listening
+from watchdog.control.listening import AlreadyServed, Listening, SocketPathUnusable, listen
 from watchdog.control.receiver import Message, MessageTooLarge, Receiver
 from watchdog.control.supervision import Supervision
 from watchdog.control.tokens import READ_RATE, REQUEST_RATE, Rate, TokenBuckets
+from watchdog.core.events import SocketLost
 from watchdog.core.peer import Peer
 from watchdog.core.timeline import SECOND
+from watchdog.core.values import dataclass
 from watchdog.origin.gathering import Standpoint, gather
 from watchdog.origin.pidfd import Credentials, peer_credentials
 
@@ -73,7 +74,9 @@ class ControlServer:
         now_usec: Callable[[], int],
         limits: ControlLimits | None = None,
     ) -> None:
-        self._listener = listening.listener
+        self._listening = listening
+        self._accepting: asyncio.Task[None] | None = None
+        self._loss_told = False
         self._supervision = supervision
         self._standpoint = standpoint
         self._words = words
@@ -91,16 +94,45 @@ class ControlServer:
 
     async def serve(self) -> None:
         """Serve until cancelled. Connections end with it; requests under way are cancelled."""
-        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             while True:
+                listening = self._listening
+                self._accepting = tasks.create_task(self._accept(listening.listener, tasks))
                 try:
-                    connection, _ = await loop.sock_accept(self._listener)
-                except OSError:
-                    # Out of descriptors or memory, or the peer was gone already: the listener itself is intact.
-                    await asyncio.sleep(_RETRY_ACCEPT_USEC / SECOND)
-                    continue
-                tasks.create_task(self._converse(connection))
+                    await asyncio.wait([self._accepting])
+                finally:  # also when serving ends in the moment in which the socket was made again
+                    if listening is not self._listening:
+                        listening.listener.close()
+
+    async def _accept(self, listener: socket.socket, tasks: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError:
+                # Out of descriptors or memory, or the peer was gone already: the listener itself is intact.
+                await asyncio.sleep(_RETRY_ACCEPT_USEC / SECOND)
+                continue
+            tasks.create_task(self._converse(connection))
+
+    def look_at_socket(self) -> SocketLost | None:
+        """Make the socket again when its file is gone or another's; return what is to be told, once for each loss."""
+        if self._listening.is_in_place():
+            self._loss_told = False
+            return None
+        path = self._listening.path
+        try:
+            self._listening = listen(path)
+        except (OSError, AlreadyServed, SocketPathUnusable) as error:
+            told, self._loss_told = self._loss_told, True
+            return None if told else SocketLost(path=str(path), made_again=False, reason=str(error))
+        if self._accepting is not None:
+            self._accepting.cancel()
+        return SocketLost(path=str(path), made_again=True)
+
+    def close(self) -> None:
+        """Remove the socket, once nobody is served any more."""
+        self._listening.close()
 
     async def _converse(self, connection: socket.socket) -> None:
         credentials = peer_credentials(connection)

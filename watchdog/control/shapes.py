@@ -15,6 +15,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from watchdog.control.wire import (
+    AskedStatus,
     ExplainReply,
     IncidentStatus,
     LookStatus,
@@ -23,6 +24,7 @@ from watchdog.control.wire import (
     RecordReply,
     RequestReply,
     StatusReply,
+    WhoStatus,
 )
 
 REPLIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -35,6 +37,8 @@ REPLIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "Explain": get_type_hints(ExplainReply),
         "Probes": {"probes": list[ProbeRow]},
         "ProbeHistory": {"looks": list[LookStatus]},
+        "Requests": {"requests": list[AskedStatus]},
+        "WhoAmI": {"who": WhoStatus},
         "ProbeRun": {"look": LookStatus | None},
     }
 )
@@ -83,7 +87,7 @@ def _misfit(shape: Any, value: object, place: str) -> str:
 @cache
 def _optional(shape: Any) -> tuple[str, ...]:
     if not is_dataclass(shape):
-        return ()
+        return tuple(sorted(shape.__optional_keys__))
     return tuple(each.name for each in fields(shape) if (each.default, each.default_factory) != (MISSING, MISSING))
 
 

@@ -5,14 +5,24 @@ nothing; `request` alone has effects, and it returns after the answer was commit
 the world once more, and what it sees counts like any other look.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
+from watchdog.control.wire import (
+    AskedStatus,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    StatusReply,
+    WhoStatus,
+)
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
+from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
+from watchdog.core.values import dataclass
 from watchdog.origin.marks import LifeMark
 
 
@@ -25,6 +35,19 @@ class RequestAnswer:
     rule: RuleId
     message: str
     next_commands: tuple[str, ...] = ()
+    challenge: str = ""
+    """What a listed signer may sign to have a refused request granted; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What came with a request to show that a person asks. All of it is the asker's word until it was checked."""
+
+    signer: str = ""
+    """Who says they will sign; empty: the only one there is."""
+    signature: str = ""
+    """Armoured, as `ssh-keygen -Y sign` writes it."""
+    code: str = ""
 
 
 class RequestNotTaken(Exception):  # noqa: N818  (an answer to one asker, not a defect)
@@ -45,8 +68,14 @@ class Supervision(Protocol):
     def pager(self) -> PagerStatus:
         """Say what waits for whom, and how the ways out are doing."""
 
-    async def request(self, event: ActionRequested) -> RequestAnswer:
-        """Take a request and wait for its answer. Raises RequestNotTaken."""
+    async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
+        """Take a request, with what came to prove it, and wait for its answer. Raises RequestNotTaken."""
+
+    def requests(self) -> list[AskedStatus]:
+        """List the requests that are remembered, newest first."""
+
+    def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
+        """Say who a peer is, as a request of theirs about `gateway` would be judged now."""
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Return at most `limit` records after `after_seq`, oldest first; below 0 it counts back from the newest."""

@@ -6,8 +6,10 @@ tuples, and strings, not enums, because that is what a JSON reader gets. Duratio
 microseconds: `wall` is since the epoch, `ago` and `in` are distances from the moment of the reply.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypedDict
+
+from watchdog.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentStatus:
-    """One incident. `phase` is "open", "acknowledged" or "resolved"."""
+    """One incident. `phase` is "open", "acknowledged" or "resolved"; those of one `fingerprint` are about the same."""
 
     id: str
     gateway: str
@@ -139,6 +141,7 @@ class IncidentStatus:
     acknowledged_by: str
     acknowledged_until_in_usec: int | None
     next_command: str
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +253,37 @@ class ProbeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedStatus:
+    """A request that was made. `reason` is the asker's own words, untrusted; `granted_by` a human's later request."""
+
+    request: str
+    gateway: str
+    verb: str
+    at_wall_usec: int
+    outcome: str
+    rule: str
+    because: str
+    origin: str
+    origin_rule: str
+    who: str
+    trail: str
+    reason: str
+    granted_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhoStatus:
+    """Who an asker is, by which rule, and on which facts of the kernel that rests (`sure`)."""
+
+    origin: str
+    rule: str
+    because: str
+    trail: str
+    sure: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReply:
     """Everything `gatedog status` shows."""
 
@@ -269,16 +303,20 @@ class StatusReply:
 
 
 class RequestReply(TypedDict):
-    """The answer to a request: `outcome` is "granted", "refused" or "failed", by `rule`."""
+    """The answer to a request: `outcome` is "granted", "refused" or "failed", by `rule`.
+
+    `challenge` is the text that a listed signer may sign to have a refused request granted; "" where that is no way.
+    """
 
     request: str
     outcome: str
     rule: str
     message: str
     next_commands: list[str]
+    challenge: str
 
 
-class RecordReply(TypedDict):
+class BareRecord(TypedDict):
     """One journal record: the event, and the decisions that were taken on it, as the journal's codec writes them."""
 
     seq: int
@@ -288,6 +326,12 @@ class RecordReply(TypedDict):
     kind: str
     event: Any
     decisions: list[Any]
+
+
+class RecordReply(BareRecord, total=False):
+    """A journal record, and what an earlier version leaves out: whether the wall clock was synchronised at the time."""
+
+    synchronised: bool
 
 
 class ExplainReply(TypedDict):

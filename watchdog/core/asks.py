@@ -4,15 +4,20 @@ Invariant: every request gets exactly one answer, and every answer names the com
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from shlex import quote
 
-from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome
+from watchdog.core.decisions import AnswerRequest, Charge, OriginKind, Outcome
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import RequestId
 from watchdog.core.origin import Judgement
+from watchdog.core.permission import Permit
 from watchdog.core.rules import RuleId
 from watchdog.core.turn import Turn
+from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
+
+HOST = "HOST"
+"""Stands in a printed command for the name of this host, which the core cannot know: the socket's side fills it in."""
 
 _COMMANDS: Mapping[Verb, str] = {
     Verb.START: "gatedog start {gateway}",
@@ -29,8 +34,11 @@ _COMMANDS: Mapping[Verb, str] = {
     Verb.RETRY_PAGE: "gatedog page retry PAGE",
     Verb.MAINTENANCE: 'gatedog maintenance {gateway} --for 1h -m "why"',
     Verb.MAINTENANCE_END: "gatedog maintenance {gateway} --end",
-    Verb.SILENCE: 'gatedog silence {gateway} --for 1h -m "why"',
-    Verb.SILENCE_END: "gatedog silence {gateway} --end",
+    Verb.SILENCE: 'gatedog silence {gateway}{subject} --for 1h -m "why"',
+    Verb.SILENCE_END: "gatedog silence {gateway}{subject} --end",
+    Verb.GRANT: "gatedog grant REQ-n",
+    Verb.PERMIT: 'gatedog permit {gateway} --for 30m --starts 1 -m "why"',
+    Verb.PERMIT_END: "gatedog permit {gateway} --end",
 }
 
 
@@ -41,17 +49,29 @@ class Ask:
     request: RequestId
     event: ActionRequested
     judgement: Judgement
+    permit: Permit | None = None
+    """What lets it through although nobody asks who may."""
+    charge: Charge | None = None
+    """To which account a start goes, where that is not for the asker's origin to say."""
 
     @property
     def who(self) -> str:
         """The asker in a few words, for people."""
         peer = self.event.peer
+        if self.judgement.rule is RuleId.ORIGIN_SIGNATURE and self.event.signed is not None:
+            return f"human {self.event.signed.principal} by signature"
+        if self.judgement.rule is RuleId.ORIGIN_CODE and self.event.code is not None:
+            return f"human by release code {self.event.code.number}"
         return f"{self.judgement.origin.value} uid {peer.uid} ({peer.comm or 'unknown program'})"
 
 
 def command_of(verb: Verb, event: ActionRequested) -> str:
-    """Say what a person would type for a verb."""
-    return _COMMANDS[verb].format(gateway=event.gateway or "GATEWAY", incident=event.incident or "INC-n")
+    """Say what a person would type for a verb. What the asker named is quoted: it will be pasted into a shell."""
+    return _COMMANDS[verb].format(
+        gateway=quote(event.gateway) if event.gateway else "GATEWAY",
+        incident=quote(event.incident) if event.incident else "INC-n",
+        subject=f" {quote(event.subject)}" if event.subject else "",
+    )
 
 
 def fail(turn: Turn, ask: Ask, rule: RuleId, because: str, command: str) -> None:
@@ -70,7 +90,13 @@ def fail(turn: Turn, ask: Ask, rule: RuleId, because: str, command: str) -> None
 
 def grant(turn: Turn, ask: Ask, because: str, command: str) -> None:
     """Answer that it is done, or under way."""
-    rule = RuleId.REQUEST_TRUSTED if ask.judgement.origin is OriginKind.AUTOMATION else RuleId.REQUEST_GRANTED
+    if ask.permit is not None:
+        rule = RuleId.REQUEST_PERMITTED
+        because = f"{because}; by {ask.permit.request} of {ask.permit.who}, {ask.permit.starts_left - 1} more starts"
+    elif ask.judgement.origin is OriginKind.AUTOMATION:
+        rule = RuleId.REQUEST_TRUSTED
+    else:
+        rule = RuleId.REQUEST_GRANTED
     turn.decide(
         AnswerRequest(
             gateway=ask.event.gateway,

@@ -10,8 +10,6 @@ whose battery-less clock starts in 1970 and is set right, or jumps a year ahead,
 Invariant: `now_usec` never falls.
 """
 
-from dataclasses import replace
-
 from watchdog.core.events import Stamp
 from watchdog.core.state import Clock
 from watchdog.core.timeline import Usec
@@ -21,12 +19,14 @@ def advance(clock: Clock, stamp: Stamp) -> Clock:
     """Return the clock after an event stamped `stamp`."""
     if clock.boot == stamp.boot:
         passed = max(0, stamp.uptime_usec - clock.uptime_usec)
-        return replace(
-            clock,
+        # Field by field, because every event passes here, and replace() takes twice as long.
+        return Clock(
             now_usec=Usec(clock.now_usec + passed),
             wall_usec=stamp.wall_usec,
+            boot=clock.boot,
             uptime_usec=Usec(max(clock.uptime_usec, stamp.uptime_usec)),
             synchronised=stamp.synchronised,
+            uncertain=clock.uncertain,
         )
     first = not clock.boot
     trusted = clock.synchronised and stamp.synchronised and stamp.wall_usec > clock.wall_usec

@@ -31,6 +31,7 @@ from watchdog.core import (
     ownership,
     quiet,
     refusal,
+    reminder,
     requests,
     restart,
     stuck,
@@ -61,6 +62,7 @@ from watchdog.core.events import (
     OwnershipObserved,
     PolicyLoaded,
     PolicyRejected,
+    SocketLost,
     Stamped,
     SupervisorStarted,
     SupervisorStopping,
@@ -136,6 +138,8 @@ def _dispatch(turn: Turn, stamped: Stamped) -> None:
             host.on_network_observed(turn, event)
         case LimitReached() as event:
             host.on_limit_reached(turn, event)
+        case SocketLost() as event:
+            host.on_socket_lost(turn, event)
         case JournalFailed() as event:
             host.on_journal_failed(turn, event)
         case JournalGapFound() as event:
@@ -228,6 +232,8 @@ def _on_timer(turn: Turn, timer: TimerId) -> None:
             outbox.on_more_pages_due(turn, timer.subject)
         case TimerKind.QUIET_HOURS_END:
             outbox.on_quiet_hours_end(turn)
+        case TimerKind.TEST_DUE:
+            reminder.on_due(turn)
         case _ as kind:
             _on_gateway_timer(turn, kind, GatewayName(timer.subject))
 

@@ -6,9 +6,9 @@ and exported), and every text from the supervised side is one line of at most 20
 read it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
+from watchdog.core.approval import CodeOffered, Signed
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.endings import ExitRecord
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
@@ -19,6 +19,7 @@ from watchdog.core.rival import JobKind, Rival
 from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 
 TEXT_MAX = 200
@@ -134,6 +135,15 @@ class LimitReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLost:
+    """The control socket was removed or replaced. `made_again` False: it could not be, and `reason` says why."""
+
+    path: str
+    made_again: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFailed:
     """The journal cannot be written. Kept in memory like every event until it can be."""
 
@@ -182,6 +192,8 @@ class EnforcementObserved:
     gateway: GatewayName
     enforcing: bool
     reason: str
+    uid: int | None = None
+    """The account it runs under; None: not known, or it does not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +280,19 @@ class ActionRequested:
     """Only for page-test."""
     subject: str = ""
     """Of a silence: a matter or a probe's name; empty: whatever is found. Of page-test: the one channel to try; empty:
-    all of them. Of page-retry: the page."""
+    all of them. Of page-retry: the page. Of grant: the request."""
+    uid: int | None = None
+    """Only for permit: the account that is let in; None: the asker's own."""
+    starts: int | None = None
+    """Only for permit: how often."""
+    nonce: str = ""
+    """32 hex digits that nobody could foresee, for the challenge that a refusal may give."""
+    signers: tuple[str, ...] = ()
+    """Who could sign for it: principals that a human listed, or the one of them that the asker named."""
+    code_set: str = ""
+    """The set of release codes there is; empty: none."""
+    signed: Signed | None = None
+    code: CodeOffered | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +343,7 @@ Event = (
     | ClockStepped
     | NetworkObserved
     | LimitReached
+    | SocketLost
     | JournalFailed
     | JournalGapFound
     | JournalDamageFound

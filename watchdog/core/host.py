@@ -6,7 +6,7 @@ Invariant: none of it starts or ends a gateway. The most that follows is an inci
 from collections.abc import Mapping
 from dataclasses import replace
 
-from watchdog.core import escalation, incident, restart, safemode
+from watchdog.core import escalation, incident, reminder, restart, safemode
 from watchdog.core.decisions import NothingDone, PolicyAdopted, PolicyKept, Severity
 from watchdog.core.events import (
     ClockStepped,
@@ -19,6 +19,7 @@ from watchdog.core.events import (
     NetworkObserved,
     PolicyLoaded,
     PolicyRejected,
+    SocketLost,
 )
 from watchdog.core.identity import NOBODY
 from watchdog.core.incident import Finding, Matter
@@ -64,6 +65,7 @@ def on_policy_loaded(turn: Turn, event: PolicyLoaded) -> None:
     turn.decide(PolicyAdopted(gateway=NOBODY, rule=RuleId.POLICY_ADOPTED, because=because, digest=event.digest))
     for gateway in turn.state.gateways:
         _wake_again(turn, gateway)
+    reminder.arm(turn)
 
 
 def _wake_again(turn: Turn, gateway: GatewayState) -> None:
@@ -123,9 +125,10 @@ def on_network_observed(turn: Turn, event: NetworkObserved) -> None:
 def on_enforcement_observed(turn: Turn, event: EnforcementObserved) -> None:
     """Remember whether the origin rules bind; losing that is a page."""
     gateway = turn.gateway(event.gateway)
-    if (gateway.enforcing, gateway.advisory_because) == (event.enforcing, event.reason):
+    known = (gateway.enforcing, gateway.advisory_because, gateway.uid)
+    if known == (event.enforcing, event.reason, event.uid):
         return
-    turn.put(replace(gateway, enforcing=event.enforcing, advisory_because=event.reason))
+    turn.put(replace(gateway, enforcing=event.enforcing, advisory_because=event.reason, uid=event.uid))
     if not gateway.enforcing or event.enforcing:
         if event.enforcing:
             because = "the origin rules bind again"
@@ -152,6 +155,24 @@ def on_limit_reached(turn: Turn, event: LimitReached) -> None:
     because = f"{event.limit} limit of {event.subject or 'gatedog'}: {event.dropped} dropped"
     title, rule = f"limit reached: {event.limit}", RuleId.LIMIT_REACHED
     escalation.notice(turn, NOBODY, rule, title=title, because=because, next_command="gatedog events")
+
+
+def on_socket_lost(turn: Turn, event: SocketLost) -> None:
+    """People could not reach gatedog, or talked to somebody else: only root, or gatedog's account, can have done it."""
+    again = "made another; who was connected was not disturbed" if event.made_again else "tries again every 10s"
+    incident.report(
+        turn,
+        Finding(
+            gateway=NOBODY,
+            matter=Matter.SOCKET,
+            severity=Severity.WARNING,
+            rule=RuleId.SOCKET_LOST,
+            title="gatedog's socket was taken away" + ("" if event.made_again else ", and cannot be made again"),
+            because=f"{event.path} was removed or replaced" + (f": {event.reason}" if event.reason else ""),
+            did=again,
+            next_command="ls -la /run/gatedog",
+        ),
+    )
 
 
 def on_journal_failed(turn: Turn, event: JournalFailed) -> None:

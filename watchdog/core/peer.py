@@ -4,12 +4,46 @@ Invariant: facts only, as the kernel gave them; every judgement on them is in co
 gathered by origin/ while the peer's pidfd still said "alive". `None` means "could not be read", never "no".
 """
 
-from dataclasses import dataclass
+from enum import Enum
 
 from watchdog.core.identity import LifeId, ProcessRef
+from watchdog.core.values import dataclass
 
 UNSET_ID = 0xFFFFFFFF
 """loginuid and sessionid of a process that no login made (the kernel's (u32)-1)."""
+
+
+class RemoteEnd(Enum):
+    """Where the other end of the ssh connection is over which the peer was logged in."""
+
+    NONE = "none"
+    """No ssh daemon stands above the peer, and its login session names none."""
+    ELSEWHERE = "elsewhere"
+    HERE = "here"
+    """On this very host, in whatever container or network namespace of it that can be seen."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginSession:
+    """The login session (logind) whose scope holds the peer."""
+
+    name: str
+    session_class: str
+    """"user", "background", "manager", ... as logind has it."""
+    program: str
+    """The PAM name that opened it: "sshd", "login", "su-l", "gdm-password", ..."""
+    uid: int
+    leader: ProcessRef | None
+    """None when it is gone, or another process than the one that opened the session."""
+    leader_audit_session: int = UNSET_ID
+    leader_program: str = ""
+    """File name of what the leader executes; its own name, which it may choose itself, where that cannot be read."""
+    leader_tty: int = 0
+    """tty_nr of the leader. Unlike `virtual_terminal`, which whoever opens a session may claim, it is the kernel's."""
+    virtual_terminal: int = 0
+    remote_host: str = ""
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +79,14 @@ class Peer:
     same_pid_namespace: bool = True
     in_life: tuple[tuple[str, LifeId], ...] = ()
     """(gateway, life) pairs whose cgroup or process tree holds the peer, as found by the kernel at accept."""
+    has_logind: bool = False
+    """Login sessions are kept on this host, so that who logged in has one."""
+    login: LoginSession | None = None
+    remote_end: RemoteEnd = RemoteEnd.NONE
+    connected_from: str = ""
+    """The cgroup that opened the other end of the ssh connection, where that is here: for the record alone."""
+    has_local_desktop: bool = False
+    """The peer is below the user@ of a uid that has a graphical session at this machine's own seat, whose leader lives,
+    and under which no gateway runs."""
     sure: str = ""
     """Which kernel facilities the evidence rests on, for `whoami`: "peerpidfd+info", "peercred", ..."""

@@ -6,12 +6,13 @@ Deliberately not here: parsing and the relations between values (policyfile/), a
 channel settings and credentials itself, so that neither ever reaches the journal).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
 from watchdog.core.identity import GatewayName
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
+from watchdog.core.values import dataclass
 
 
 class OnExhausted(Enum):
@@ -96,6 +97,8 @@ class ReadyPolicy:
     target: str = ""
     delay_usec: int = 5 * SECOND
     timeout_usec: int = 5 * MINUTE
+    owned: bool = True
+    """On this host it must be the gateway that listens at `target`. False: it stands behind a proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,10 @@ class GatewayPolicy:
     lock: str = ""
     """The file in which the gateway writes its pid, to run once."""
     trusted_units: tuple[str, ...] = ()
+    signature_for: tuple[str, ...] = ()
+    """Verbs that even a person at a terminal must sign (or show a release code for); sorted."""
+    signature_touched: bool = False
+    """A signature counts only if its security key was touched for it."""
     ready: ReadyPolicy = ReadyPolicy()
     stop: StopPolicy = StopPolicy()
     budget: BudgetPolicy = BudgetPolicy()
@@ -174,6 +181,8 @@ class EscalationPolicy:
     """Critical pages that a channel carries when its burst is spent on others."""
     last_resort: tuple[str, ...] = ("terminal",)
     """Who is told that pages do not get out: channels of this very machine."""
+    changes: tuple[str, ...] = ()
+    """Who is told of each restart, as something that changed and wakes nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

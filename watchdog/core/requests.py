@@ -5,7 +5,8 @@ then whether that origin may use the verb at all. The agent has one lifecycle ve
 by default: it exists so that the agent is heard and a human is told, not so that it is obeyed. A unit that a human
 listed as trusted may start, stop and restart, on its own small budget. Everything else is for humans.
 
-A request that is refused for who asked it goes through core/refusal.py.
+A request that is refused for who asked it goes through core/refusal.py; proof that a person asked (core/proof.py) and
+what a person lets others do (core/grants.py) come before that.
 
 Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
 """
@@ -13,31 +14,36 @@ Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from watchdog.core import budget, escalation, health, incident, quiet, restart, retry, safemode
+from watchdog.core import budget, escalation, grants, health, incident, proof, quiet, restart, retry, safemode
 from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.decisions import (
     BudgetReset,
     Charge,
     HoldReleased,
+    NothingDone,
     OriginJudged,
     OriginKind,
     Severity,
 )
 from watchdog.core.events import ActionRequested
 from watchdog.core.hold import HoldMove
-from watchdog.core.identity import PageId, request_id
+from watchdog.core.identity import GatewayName, PageId, RequestId, request_id
 from watchdog.core.incident import Matter
 from watchdog.core.machines import move_hold, move_phase
 from watchdog.core.orders import order_start, order_stop
 from watchdog.core.origin import Judgement, judge
+from watchdog.core.peer import Peer
 from watchdog.core.phase import PhaseMove
-from watchdog.core.refusal import refuse
+from watchdog.core.proof import NotShown, Shown
+from watchdog.core.refusal import ask_for_signature, refuse
 from watchdog.core.rules import RuleId
-from watchdog.core.state import Hold, Incident, IncidentPhase, Phase
+from watchdog.core.state import Hold, Incident, IncidentPhase, Phase, State
+from watchdog.core.timeline import duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
 from watchdog.core.verbs import Verb
 
+_PROVEN = frozenset({RuleId.ORIGIN_SIGNATURE, RuleId.ORIGIN_CODE})
 _HUMAN = frozenset({OriginKind.HUMAN})
 _HUMAN_OR_TRUSTED = frozenset({OriginKind.HUMAN, OriginKind.AUTOMATION})
 
@@ -58,54 +64,82 @@ _PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
     Verb.SILENCE: _HUMAN,
     Verb.SILENCE_END: _HUMAN,
     Verb.RETRY_PAGE: _HUMAN,
+    Verb.GRANT: _HUMAN,
+    Verb.PERMIT: _HUMAN,
+    Verb.PERMIT_END: _HUMAN,
 }
 
 _ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
 _ABOUT_PAGES = frozenset({Verb.TEST_PAGE, Verb.RETRY_PAGE})
 _NEEDS_REASON = frozenset(
-    {Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART, Verb.MAINTENANCE, Verb.SILENCE}
+    {Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART, Verb.MAINTENANCE, Verb.SILENCE, Verb.PERMIT}
 )
 
 
 def on_requested(turn: Turn, event: ActionRequested) -> None:
-    """Judge a request, answer it, and do what was granted."""
-    request = request_id(turn.stamp.seq)
-    about_gateway = event.verb not in _ABOUT_INCIDENTS and event.verb not in _ABOUT_PAGES
-    judgement = _judge(turn, event)
+    """Judge a request, answer it, do what was granted, and remember it."""
+    judgement = judge_peer(turn.state, event.peer, event.gateway)
+    found = proof.examine(turn, event, judgement)
+    if isinstance(found, Shown):
+        event, judgement = found.event, found.judgement
+    ask = Ask(request=request_id(turn.stamp.seq), event=event, judgement=judgement)
     turn.decide(
         OriginJudged(
             gateway=event.gateway,
             rule=judgement.rule,
             because=judgement.because,
-            request=request,
+            request=ask.request,
             origin=judgement.origin,
         )
     )
-    ask = Ask(request=request, event=event, judgement=judgement)
+    if isinstance(found, NotShown):
+        refuse(turn, ask, found)
+    else:
+        _answer(turn, ask)
+    grants.remember(turn, ask)
+
+
+def _answer(turn: Turn, ask: Ask) -> None:
+    event, judgement = ask.event, ask.judgement
     trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted
     if judgement.origin not in _PERMITTED[event.verb] or not trusted:
-        refuse(turn, ask)
-    elif about_gateway and not turn.knows(event.gateway):
+        permit = grants.permit_for(turn, ask)
+        if permit is None:
+            refuse(turn, ask)
+        else:
+            _carry_out(turn, replace(ask, permit=permit))
+            grants.use_up(turn, permit)
+    elif _is_about_a_gateway(event.verb) and not turn.knows(event.gateway):
         names = ", ".join(gateway.name for gateway in turn.state.gateways) or "none"
         fail(turn, ask, RuleId.REQUEST_UNKNOWN_GATEWAY, f"no gateway of that name; known: {names}", "gatedog status")
     elif event.verb in _NEEDS_REASON and not event.reason.strip():
         fail(turn, ask, RuleId.REQUEST_NEEDS_REASON, "a reason is kept with this", command_of(event.verb, event))
+    elif judgement.rule not in _PROVEN and event.verb.value in _to_be_signed(turn, event):
+        ask_for_signature(turn, ask)
     else:
         _carry_out(turn, ask)
 
 
-def _judge(turn: Turn, event: ActionRequested) -> Judgement:
+def _is_about_a_gateway(verb: Verb) -> bool:
+    return verb not in _ABOUT_INCIDENTS and verb not in _ABOUT_PAGES and verb is not Verb.GRANT
+
+
+def _to_be_signed(turn: Turn, event: ActionRequested) -> tuple[str, ...]:
+    return turn.policy_of(event.gateway).signature_for if turn.knows(event.gateway) else ()
+
+
+def judge_peer(state: State, peer: Peer, gateway: GatewayName) -> Judgement:
+    """Judge who a peer is, as a request about `gateway` would be judged now."""
     # The eldest life of any gateway counts, not the present one of this gateway: what a former life or a neighbour's
     # agent left behind is older than the present life, and must not pass for the human's terminal.
-    trusted = turn.policy_of(event.gateway).trusted_units if turn.knows(event.gateway) else ()
+    policies = () if state.policy is None else state.policy.gateways
     return judge(
-        event.peer,
-        gateway=event.gateway,
-        life_began=turn.state.eldest_life,
-        life_has_cgroup=all(gateway.traceable for gateway in turn.state.gateways),
-        gateway_uid=None,
-        uid_is_dedicated=False,
-        trusted_units=trusted,
+        peer,
+        life_began=state.eldest_life,
+        life_has_cgroup=all(each.traceable for each in state.gateways),
+        owns_units=any(policy.unit for policy in policies),
+        dedicated_uids=tuple(each.uid for each in state.gateways if each.enforcing and each.uid is not None),
+        trusted_units=next((policy.trusted_units for policy in policies if policy.name == gateway), ()),
     )
 
 
@@ -145,6 +179,12 @@ def _carry_out(turn: Turn, ask: Ask) -> None:
             grant(turn, ask, f"a test page is on its way to {to}", "gatedog page list")
         case Verb.RETRY_PAGE:
             _retry_page(turn, ask)
+        case Verb.GRANT:
+            _grant_request(turn, ask)
+        case Verb.PERMIT:
+            _permit(turn, ask)
+        case Verb.PERMIT_END:
+            _end_permits(turn, ask)
 
 
 def _start_or_restart(turn: Turn, ask: Ask) -> None:
@@ -175,7 +215,9 @@ def _start_or_restart(turn: Turn, ask: Ask) -> None:
 
 
 def _charge_of(turn: Turn, ask: Ask) -> Charge | None:
-    if ask.judgement.origin is not OriginKind.AUTOMATION:
+    if ask.charge is not None:
+        return ask.charge
+    if ask.judgement.origin is not OriginKind.AUTOMATION and ask.permit is None:
         return Charge.HUMAN
     gateway = turn.gateway(ask.event.gateway)
     windows = turn.policy_of(ask.event.gateway).budget.trusted
@@ -201,6 +243,42 @@ def _stop(turn: Turn, ask: Ask) -> None:
     for matter in (Matter.DOWN, Matter.START):
         incident.resolve_matter(turn, name, matter, rule=RuleId.STOPPED_ON_REQUEST, because=f"{ask.who} stopped it")
     grant(turn, ask, f"{name} stops, and stays down until a human starts it", f"gatedog start {name}")
+
+
+def _grant_request(turn: Turn, ask: Ask) -> None:
+    asked = grants.grantable(turn, RequestId(ask.event.subject))
+    if isinstance(asked, str):
+        fail(turn, ask, RuleId.REQUEST_NOT_GRANTABLE, asked, "gatedog requests list")
+        return
+    if not turn.knows(asked.gateway):
+        fail(turn, ask, RuleId.REQUEST_NOT_GRANTABLE, f"there is no gateway {asked.gateway}", "gatedog status")
+        return
+    grants.mark_granted(turn, asked, ask.request)
+    verb = Verb.RESTART if asked.verb is Verb.ASK_RESTART else asked.verb
+    # What the agent gets by asking counts as its own doing, whoever agreed to it.
+    charge = Charge.SELF_RESTART if asked.origin is OriginKind.SUPERVISED else Charge.HUMAN
+    because = f"{ask.who} grants {asked.request}: {verb.value} {asked.gateway}"
+    turn.decide(NothingDone(gateway=asked.gateway, rule=RuleId.REQUEST_GRANTED_LATER, because=because))
+    event = replace(ask.event, verb=verb, gateway=asked.gateway)
+    _carry_out(turn, replace(ask, event=event, charge=charge))
+
+
+def _permit(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    permit = grants.give_permit(turn, ask)
+    lasting = duration_text(permit.until_usec - turn.now_usec)
+    because = f"uid {permit.uid} may start or restart {name} {permit.starts_left} times within {lasting}"
+    turn.decide(NothingDone(gateway=name, rule=RuleId.PERMIT_GIVEN, because=f"{because}: {permit.because}"))
+    grant(turn, ask, because, f"gatedog permit {name} --end")
+
+
+def _end_permits(turn: Turn, ask: Ask) -> None:
+    name = ask.event.gateway
+    if not grants.end_permits(turn, name):
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, f"nothing is permitted on {name}", "gatedog requests list")
+        return
+    turn.decide(NothingDone(gateway=name, rule=RuleId.PERMIT_ENDED, because=f"ended by {ask.who}"))
+    grant(turn, ask, f"nobody is permitted anything on {name} any more", f"gatedog status {name}")
 
 
 def _release(turn: Turn, ask: Ask) -> None:

@@ -6,9 +6,10 @@ status reply is read from. Deliberately not here: undelivered pages are part of 
 projection of the journal, but how often a channel was tried is not: that is transport, and belongs to pager/.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from watchdog.core.approval import Challenge
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
 from watchdog.core.healthstate import HealthState
@@ -23,11 +24,13 @@ from watchdog.core.identity import (
     RequestId,
     Seq,
 )
+from watchdog.core.permission import AskedRequest, CodesMemory, Permit
 from watchdog.core.policy import Policy
 from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
+from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 
 
@@ -84,8 +87,15 @@ class Life:
     ready_usec: Usec | None = None
     stop_request: RequestId | None = None
     """The granted request this life's ending will answer."""
+    started_as: LifeId | None = None
+    """Of a life that began in place: the one that its process was started as, and that is on record outside."""
     mark: str = ""
     """What tells it from the life before it in the same process (core/selfrestart.py); empty for every other life."""
+
+    @property
+    def on_record(self) -> LifeId:
+        """The number under which the backend knows it, for evidence."""
+        return self.life if self.started_as is None else self.started_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +180,8 @@ class GatewayState:
     """The last boot in which this gateway was looked at."""
     enforcing: bool | None = None
     advisory_because: str = ""
+    uid: int | None = None
+    """The account it runs under, by the last look."""
     safe_start_boot: BootId = BootId("")
     """The last boot in which safe mode's one automatic start was ordered (core/safemode.py)."""
     rivals: tuple[Rival, ...] = ()
@@ -308,6 +320,10 @@ class State:
     """Sorted by name."""
     eldest_life: ProcessRef | None = None
     """The first main process of any gateway in this boot: a human's terminal has an ancestor older than this."""
+    requests: tuple[AskedRequest, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
+    permits: tuple[Permit, ...] = ()
+    codes: CodesMemory = field(default_factory=CodesMemory)
     has_network: bool = True
     host_going_down: bool = False
     systemd_unreachable: str = ""

@@ -69,7 +69,11 @@ class Turn:
     def knows(self, name: GatewayName) -> bool:
         """Say whether a policy holds this gateway."""
         policy = self.state.policy
-        return policy is not None and any(gateway.name == name for gateway in policy.gateways)
+        if policy is not None:
+            for gateway in policy.gateways:
+                if gateway.name == name:
+                    return True
+        return False
 
     def put(self, changed: GatewayState) -> None:
         """Replace a gateway's state."""

@@ -27,3 +27,6 @@ class Verb(Enum):
     SILENCE = "silence"
     SILENCE_END = "silence-end"
     RETRY_PAGE = "page-retry"
+    GRANT = "grant"
+    PERMIT = "permit"
+    PERMIT_END = "permit-end"

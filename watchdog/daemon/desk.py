@@ -4,19 +4,35 @@ Invariant: reading changes nothing, and a request is answered only after its eve
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
+from shlex import quote
 
+from watchdog.control.askedreply import asked_replies, who_reply
 from watchdog.control.reply import (
     SupervisorFacts,
     incident_replies,
     incident_reply,
     status_reply,
 )
-from watchdog.control.supervision import RequestAnswer, RequestNotTaken
-from watchdog.control.wire import IncidentStatus, LookStatus, PagerStatus, ProbeRow, RecordReply, StatusReply
+from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
+from watchdog.control.wire import (
+    AskedStatus,
+    IncidentStatus,
+    LookStatus,
+    PagerStatus,
+    ProbeRow,
+    RecordReply,
+    StatusReply,
+    WhoStatus,
+)
+from watchdog.core.asks import HOST
 from watchdog.core.events import ActionRequested, LimitReached
 from watchdog.core.identity import GatewayName, IncidentId, Seq
+from watchdog.core.peer import Peer
+from watchdog.core.requests import judge_peer
 from watchdog.core.timeline import SECOND, Usec
+from watchdog.daemon.approvals import Approvals
 from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
@@ -33,7 +49,7 @@ RETRY_USEC = 5 * SECOND
 class Desk:
     """Implements control.supervision.Supervision."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the daemon that can be asked, most of them by name
         self,
         supervisor: Supervisor,
         journal: Journal,
@@ -44,6 +60,7 @@ class Desk:
         *,
         pager: Callable[[], PagerStatus],
         eyes: Eyes,
+        approvals: Approvals,
     ) -> None:
         self._supervisor = supervisor
         self._journal = journal
@@ -53,6 +70,7 @@ class Desk:
         self._fail = fail
         self._pager = pager
         self._eyes = eyes
+        self._approvals = approvals
 
     def status(self) -> StatusReply:
         """Say how everything stands."""
@@ -62,9 +80,9 @@ class Desk:
         """Say what waits for whom, and how the ways out are doing."""
         return self._pager()
 
-    async def request(self, event: ActionRequested) -> RequestAnswer:
+    async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
         """Take a request into the loop and wait for its committed answer."""
-        answer = self._supervisor.inbox.ask(event)
+        answer = self._supervisor.inbox.ask(await self._approvals.complete(event, offered))
         if answer is None:
             raise RequestNotTaken("gatedog has more to do than it can take", RETRY_USEC)
         try:
@@ -78,8 +96,17 @@ class Desk:
             outcome=decided.outcome,
             rule=decided.rule,
             message=decided.because,
-            next_commands=decided.next_commands,
+            next_commands=tuple(_at_this_host(command) for command in decided.next_commands),
+            challenge=self._approvals.challenge(decided.request),
         )
+
+    def requests(self) -> list[AskedStatus]:
+        """List the remembered requests, newest first."""
+        return asked_replies(self._supervisor.state)
+
+    def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
+        """Say who a peer is."""
+        return who_reply(peer, judge_peer(self._supervisor.state, peer, gateway))
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Read committed records; below 0 counts back from the newest."""
@@ -137,6 +164,12 @@ class Desk:
         return self._facts(reading, Usec(clock.now_usec + max(0, passed)))
 
 
+def _at_this_host(command: str) -> str:
+    """Fill in what the core cannot know, so that a printed command can be pasted."""
+    ssh, _, rest = command.partition(f" {HOST} ")
+    return f"{ssh} {quote(socket.gethostname())} {rest}" if ssh in ("ssh -t", "ssh -T") else command
+
+
 def record_reply(record: Record) -> RecordReply:
     """Turn a journal record into the object that travels."""
     stamp = record.stamped.stamp
@@ -148,4 +181,5 @@ def record_reply(record: Record) -> RecordReply:
         kind=type(record.stamped.event).__name__,
         event=codec.event_to_json(record.stamped.event),
         decisions=[codec.decision_to_json(decision) for decision in record.decisions],
+        synchronised=stamp.synchronised,
     )

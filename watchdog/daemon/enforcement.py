@@ -13,7 +13,6 @@ service manager's PAM session gives.
 import os
 import pwd
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.events import EnforcementObserved
@@ -21,6 +20,7 @@ from watchdog.core.identity import ProcessRef
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.rival import Rival
 from watchdog.core.timeline import MINUTE
+from watchdog.core.values import dataclass
 from watchdog.origin import procfs
 from watchdog.origin.enforcing.factsfile import FOLDER, FactsUnusable, Moment, read_facts
 from watchdog.origin.enforcing.judgement import Facts, Judgement, judge
@@ -44,8 +44,12 @@ def look(
 ) -> EnforcementObserved:
     """Look at one gateway's standing. `process` is the running life's main process; units need a standpoint."""
     if policy.unit and standpoint is not None:
-        judgement = _judged(policy, process, standpoint)
-        return EnforcementObserved(gateway=policy.name, enforcing=judgement.enforcing, reason=judgement.reason)
+        try:
+            facts = read_facts(standpoint.folder, policy.name, policy.unit, standpoint.now, standpoint.owner)
+        except FactsUnusable as error:
+            return EnforcementObserved(gateway=policy.name, enforcing=False, reason=str(error))
+        found = _judged(facts, process)
+        return EnforcementObserved(gateway=policy.name, enforcing=found.enforcing, reason=found.reason, uid=facts.uid)
     reason = "a child gateway carries no audit mark; own it as a systemd unit for that"
     if policy.command is not None and _uid_of(policy.command.user) == os.geteuid():
         reason = "it runs as the same user as gatedog, and so could get round the rules"
@@ -80,11 +84,7 @@ class InspectionDesk:
             self._start_unit(INSPECT_UNIT)
 
 
-def _judged(policy: GatewayPolicy, process: ProcessRef | None, standpoint: Standpoint) -> Judgement:
-    try:
-        facts = read_facts(standpoint.folder, policy.name, policy.unit, standpoint.now, standpoint.owner)
-    except FactsUnusable as error:
-        return Judgement(reasons=(str(error),))
+def _judged(facts: Facts, process: ProcessRef | None) -> Judgement:
     judgement = judge(facts, None if process is None else procfs.read_audit_id(process.pid, "sessionid"))
     return Judgement(reasons=(*judgement.reasons, *_other_account(facts, process)))
 

@@ -15,7 +15,6 @@ from watchdog.core.identity import GatewayName
 from watchdog.core.state import Phase
 from watchdog.core.timeline import SECOND
 from watchdog.daemon.heap import return_heap
-from watchdog.daemon.notify import Notifier
 from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.statusfile import STATUS_EVERY_S, StatusFile
 from watchdog.daemon.supervisor import Supervisor
@@ -44,7 +43,7 @@ class Rounds:
         owners: OwnerWatch,
         alarms: AlarmClock,
         status: StatusFile,
-        notifier: Notifier,
+        chores: tuple[Callable[[], None], ...],
         read_clocks: Callable[[], Reading],
         *,
         deadman: DeadMan,
@@ -54,7 +53,7 @@ class Rounds:
         self._owners = owners
         self._alarms = alarms
         self._status = status
-        self._notifier = notifier
+        self._chores = chores
         self._read_clocks = read_clocks
         self._deadman = deadman
         self._steps = StepWatch()
@@ -72,7 +71,8 @@ class Rounds:
                 for backend in self._backends.values():
                     backend.tend()
                 self._owners.tend()
-                self._notifier.alive()
+                for chore in self._chores:
+                    chore()
                 self._deadman.turn(self._supervisor.taken, fault_of(self._supervisor.state))
             await self._look()
 

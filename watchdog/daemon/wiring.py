@@ -28,13 +28,14 @@ from watchdog.core.identity import Seq
 from watchdog.core.policy import Policy
 from watchdog.core.rules import RULES_VERSION
 from watchdog.core.timeline import Usec
+from watchdog.daemon.approvals import Approvals, Place
 from watchdog.daemon.backends import NoSystemd, build_backends
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
 from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.notify import Notifier
-from watchdog.daemon.options import DaemonOptions
+from watchdog.daemon.options import CannotRun, DaemonOptions
 from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.pagerview import pager_status
 from watchdog.daemon.performer import WorldPerformer
@@ -56,15 +57,12 @@ from watchdog.policyfile.load import load_policy
 from watchdog.policyfile.pagersettings import PagerSettings, warnings_of
 from watchdog.policyfile.problems import PolicyProblems
 from watchdog.report.eventwords import event_text
+from watchdog.runbook.shipped import runbook_links
 from watchdog.sensors.alarm import AlarmClock
 from watchdog.sensors.clocks import Reading, read_clocks
 
 JOURNAL = "journal"
 """The journal's folder, below the state folder."""
-
-
-class CannotRun(Exception):  # noqa: N818 - what the person reads, not a defect
-    """The daemon cannot begin; the text says what, why, and the next command."""
 
 
 def run(options: DaemonOptions) -> int:
@@ -181,6 +179,8 @@ class _Daemon:
             self._memory.state, self._memory.journal, self._performer, self._clocks, self._inbox
         )
         by_name = self._backends.by_name
+        place = Place(journal=self._memory.journal.journal_id, host=socket.gethostname())
+        self._approvals = Approvals(options.bundle, place, lambda: self._supervisor.state)
         self._desk = Desk(
             self._supervisor,
             self._memory.journal,
@@ -190,6 +190,7 @@ class _Daemon:
             self._fail,
             pager=lambda: pager_status(self._supervisor.state, options.pager, self._courier, self._deadman),
             eyes=self._eyes,
+            approvals=self._approvals,
         )
         self._server = ControlServer(
             self._listening,
@@ -205,7 +206,7 @@ class _Daemon:
             self._owners,
             self._alarms,
             self._status,
-            self._notifier,
+            (self._notifier.alive, self._mend_socket),
             self._clocks,
             deadman=self._deadman,
         )
@@ -225,10 +226,15 @@ class _Daemon:
             self._inbox.put,
             journal_id=journal_id,
             host=host,
-            runbook=options.pager.runbook,
+            runbook=runbook_links(options.pager.runbook),
             hear=lambda heard: self._inbox.put(acknowledged_event(heard)),
         )
         self._deadman = DeadMan(options.pager.deadman, host=host, credentials_directory=credentials)
+
+    def _mend_socket(self) -> None:
+        lost = self._server.look_at_socket()
+        if lost is not None:
+            self._inbox.put(lost)
 
     def _hear(self, event: Event) -> None:
         """Take what a backend reports."""
@@ -265,6 +271,8 @@ class _Daemon:
             _say(f"{event_text(self._memory.untold)}. What to do: gatedog incident list")
         for warning in warnings_of(self._options.pager):
             _say(f"pager.toml: {warning}")
+        if self._backends.blind_because:
+            _say(f"sender of signals: not available: {self._backends.blind_because}")
         _say(f"watching {names}. How it stands: gatedog status. Ctrl-C or SIGTERM leaves the gateway running.")
 
     def _end(self) -> None:
@@ -276,9 +284,11 @@ class _Daemon:
         self._alarms.stop()
 
     async def _close(self) -> None:
+        self._server.close()
         await self._eyes.close()
         await self._owners.close()
         await self._performer.close()
+        self._approvals.close()
         await self._courier.close()
         await self._deadman.close()
         for name, backend in self._backends.by_name.items():

@@ -10,12 +10,12 @@ Invariant: a fact that could not be read never makes the peer look better. Delib
 
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import FOREIGN_LIFE, NOBODY, BootId, LifeId, ProcessRef
-from watchdog.core.peer import Ancestor, Peer
-from watchdog.origin import loopback, pidfd, procfs
+from watchdog.core.peer import UNSET_ID, Ancestor, LoginSession, Peer, RemoteEnd
+from watchdog.core.values import dataclass
+from watchdog.origin import loginsession, pidfd, procfs, remoteend
 from watchdog.origin.marks import LifeMark
 from watchdog.origin.pidfd import Credentials, Facilities
 
@@ -42,6 +42,8 @@ class Standpoint:
     namespace_depth: int
     cgroup_mount: Path | None
     facilities: Facilities
+    own_audit_session: int
+    sessions: Path = loginsession.SESSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class _Family:
     cgroup: str
     cgroup_id: int
     ancestors: tuple[Ancestor, ...]
+    audit_session: int
 
 
 def take_standpoint() -> Standpoint:
@@ -64,6 +67,7 @@ def take_standpoint() -> Standpoint:
         namespace_depth=procfs.namespace_depth(pid),
         cgroup_mount=procfs.find_cgroup_mount(),
         facilities=pidfd.probe_facilities(),
+        own_audit_session=procfs.read_audit_id(pid, "sessionid"),
     )
 
 
@@ -117,7 +121,12 @@ def _read(
         cgroup=cgroup,
         cgroup_id=info.cgroup_id if info is not None else procfs.cgroup_id(standpoint.cgroup_mount, cgroup),
         ancestors=_climb(stat, standpoint.boot),
+        audit_session=procfs.read_audit_id(pid, "sessionid"),
     )
+    find = loginsession.find_leader(standpoint.boot)
+    scope = loginsession.scope_of(cgroup, tuple(ancestor.cgroup for ancestor in family.ancestors))
+    login = loginsession.read_login(scope, stat.start_ticks, find, standpoint.sessions)
+    remote = _trace(login, family, standpoint)
     peer = Peer(
         process=family.peer,
         uid=credentials.uid,
@@ -129,11 +138,16 @@ def _read(
         tty=stat.tty,
         session_leader=_session_leader(stat, standpoint.boot),
         login_uid=procfs.read_audit_id(pid, "loginuid"),
-        audit_session=procfs.read_audit_id(pid, "sessionid"),
+        audit_session=family.audit_session,
         alive=True,
         same_writer=writer.pid == credentials.pid,
         same_pid_namespace=_same_namespace(pid, standpoint),
-        in_life=_lives(family, marks, standpoint.own_pid),
+        in_life=_lives(family, marks, standpoint, remote.end),
+        has_logind=standpoint.sessions.is_dir(),
+        login=login,
+        remote_end=remote.end,
+        connected_from=remote.cgroup,
+        has_local_desktop=_has_desktop(cgroup, marks, find, standpoint),
         sure=standpoint.facilities.text,
     )
     # The fallback opened its pidfd by number. A pid that was recycled between connect(2) and then shows here at the
@@ -180,7 +194,37 @@ def _same_namespace(pid: int, standpoint: Standpoint) -> bool:
     return procfs.namespace_depth(pid) == standpoint.namespace_depth
 
 
-def _lives(family: _Family, marks: tuple[LifeMark, ...], own_pid: int) -> tuple[tuple[str, LifeId], ...]:
+def _trace(login: LoginSession | None, family: _Family, standpoint: Standpoint) -> remoteend.Remote:
+    """Find out from where an ssh login came: by the leader of its session, without one by the ssh daemons above it."""
+    if login is not None and remoteend.is_ssh_daemon(login.program):
+        if login.leader is None or not remoteend.is_ssh_daemon(login.leader_program):
+            return remoteend.Remote(end=RemoteEnd.UNKNOWN)
+        daemons: tuple[int, ...] = (login.leader.pid,)
+    else:
+        daemons = tuple(a.process.pid for a in reversed(family.ancestors) if remoteend.is_ssh_daemon(a.comm))
+    if not daemons:
+        return remoteend.Remote(end=RemoteEnd.NONE)
+    return remoteend.trace(
+        daemons,
+        "" if login is None else login.remote_host,
+        facilities=standpoint.facilities,
+        cgroup_mount=standpoint.cgroup_mount,
+    )
+
+
+def _has_desktop(
+    cgroup: str, marks: tuple[LifeMark, ...], find: loginsession.FindLeader, standpoint: Standpoint
+) -> bool:
+    """See Peer.has_local_desktop. Where a gateway runs as its owner, a terminal there may be the gateway's as well."""
+    owner = loginsession.desktop_owner(cgroup)
+    if owner is None or any(procfs.owner_of(mark.process.pid) in (owner, None) for mark in marks):
+        return False
+    return loginsession.has_desktop(owner, find, standpoint.sessions)
+
+
+def _lives(
+    family: _Family, marks: tuple[LifeMark, ...], standpoint: Standpoint, remote_end: RemoteEnd
+) -> tuple[tuple[str, LifeId], ...]:
     """Find the lives that hold the peer.
 
     Two peers count as inside every life, because nobody can say inside which. One is a descendant of this very
@@ -188,12 +232,17 @@ def _lives(family: _Family, marks: tuple[LifeMark, ...], own_pid: int) -> tuple[
     nothing else that we start ever asks us for anything. The other is a login over ssh from this host: an agent that
     may log in to its own account would get a person's terminal from the ssh listener. Denied by default.
     """
-    ours = any(ancestor.process.pid == own_pid for ancestor in family.ancestors)
-    daemons = tuple(a.process.pid for a in family.ancestors if loopback.is_ssh_daemon(a.comm))
-    if ours or (daemons and loopback.logged_in_from_here(daemons)):
+    ours = any(ancestor.process.pid == standpoint.own_pid for ancestor in family.ancestors)
+    if ours or remote_end is RemoteEnd.HERE:
         every = tuple((str(mark.gateway), mark.life) for mark in marks)
         return every or ((str(NOBODY), FOREIGN_LIFE),)
-    return tuple((str(mark.gateway), mark.life) for mark in marks if _holds(mark, family))
+    own = standpoint.own_audit_session
+    return tuple((str(mark.gateway), mark.life) for mark in marks if _holds(mark, family) or _bears(mark, family, own))
+
+
+def _bears(mark: LifeMark, family: _Family, own_audit_session: int) -> bool:
+    """Match by the audit session, which outlasts a change of cgroup, uid and parent. Ours would match everybody's."""
+    return mark.audit_session not in (UNSET_ID, own_audit_session) and mark.audit_session == family.audit_session
 
 
 def _holds(mark: LifeMark, family: _Family) -> bool:

@@ -4,9 +4,9 @@ Invariant: a mark is made by the room that started or adopted the life, never re
 here, below both rooms, because gateway/ fills it and origin/ compares with it.
 """
 
-from dataclasses import dataclass
-
 from watchdog.core.identity import GatewayName, LifeId, ProcessRef
+from watchdog.core.peer import UNSET_ID
+from watchdog.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +20,5 @@ class LifeMark:
     cgroup: str
     """The cgroup as /proc/PID/cgroup names it; a member's is this one or below it."""
     process: ProcessRef
+    audit_session: int = UNSET_ID
+    """The audit session that its own PAM session gave it: what it starts keeps it, whatever cgroup that is in."""

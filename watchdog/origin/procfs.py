@@ -5,12 +5,12 @@ kernel never formats that way is an OSError, too. A pid read here means little b
 asks it again after the last read. Deliberately not here: psutil, which caches and swallows errors.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.identity import BootId, ProcessRef
 from watchdog.core.peer import UNSET_ID
+from watchdog.core.values import dataclass
 
 _PROC = Path("/proc")
 
@@ -88,6 +88,22 @@ def read_audit_id(pid: int, name: str) -> int:
         return int((_PROC / str(pid) / name).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return UNSET_ID
+
+
+def program_name(pid: int) -> str:
+    """Read the file name of the program that a process executes; "" where we may not look (as `pid_namespace`)."""
+    try:
+        return one_line((_PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)"))
+    except OSError:
+        return ""
+
+
+def owner_of(pid: int) -> int | None:
+    """Read the effective uid of a process; None when it is gone."""
+    try:
+        return (_PROC / str(pid)).stat().st_uid
+    except OSError:
+        return None
 
 
 def namespace_depth(pid: int) -> int:

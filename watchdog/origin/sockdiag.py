@@ -4,10 +4,12 @@ Invariant: a dump is whole or an OSError, takes at most ANSWER_SECONDS for each 
 IPv6 sockets are written as IPv4. Deliberately not here: what a socket means.
 """
 
+import errno
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from watchdog.core.values import dataclass
 
 ESTABLISHED = 1 << 1
 LISTENING = 1 << 10
@@ -50,6 +52,34 @@ def read_table(states: int = ESTABLISHED) -> tuple[Connection, ...]:
     return tuple(found)
 
 
+def find_end(here: tuple[bytes, int], there: tuple[bytes, int]) -> Connection | None:
+    """Look one connection up by the addresses of its ends, as seen from the end at `here`; None when it has none.
+
+    One question instead of a dump, because a busy server has ten thousand connections. Raises OSError.
+    """
+    family = socket.AF_INET if len(here[0]) == 4 else socket.AF_INET6
+    ports = struct.pack(">HH", here[1], there[1])
+    ends = here[0].ljust(16, b"\0") + there[0].ljust(16, b"\0")
+    query = struct.pack("<BBBBI", family, socket.IPPROTO_TCP, 0, 0, 0) + ports + ends + bytes(4) + b"\xff" * 8
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.settimeout(ANSWER_SECONDS)
+        netlink.send(struct.pack("<IHHII", 16 + len(query), _SOCK_DIAG_BY_FAMILY, 1, 1, 0) + query)
+        answer = netlink.recv(_CHUNK_BYTES)
+    if len(answer) < 20:
+        raise OSError("the kernel's answer about a TCP connection is cut off")
+    length, kind = struct.unpack_from("<IH", answer)
+    if kind == _ERROR:
+        failure = -struct.unpack_from("<i", answer, 16)[0]
+        if failure == errno.ENOENT:
+            return None
+        raise OSError(failure, "the kernel would not look a TCP connection up")
+    if length < 16 + _HEADER_BYTES:
+        raise OSError("the kernel's answer about a TCP connection is cut off")
+    found = _parse(answer[16:length], len(here[0]))
+    # Without such a connection the kernel names whoever listens at `here`.
+    return found if found.destination == there else None
+
+
 def _receive(netlink: socket.socket, address_bytes: int) -> list[Connection]:
     found: list[Connection] = []
     for _ in range(_CHUNKS_MAX):
@@ -69,8 +99,8 @@ def _parse(message: bytes, address_bytes: int) -> Connection:
     source_port, destination_port = struct.unpack_from(">HH", message, 4)
     uid, inode = struct.unpack_from("<II", message, 64)
     return Connection(
-        source=(_unmapped(message[8 : 8 + address_bytes]), source_port),
-        destination=(_unmapped(message[24 : 24 + address_bytes]), destination_port),
+        source=(unmapped(message[8 : 8 + address_bytes]), source_port),
+        destination=(unmapped(message[24 : 24 + address_bytes]), destination_port),
         uid=uid,
         inode=inode,
         cgroup_id=next(
@@ -89,6 +119,6 @@ def _attributes(message: bytes) -> Iterator[tuple[int, bytes]]:
         rest = rest[(length + 3) & ~3 :]
 
 
-def _unmapped(address: bytes) -> bytes:
+def unmapped(address: bytes) -> bytes:
     """Write an IPv4 address carried in an IPv6 socket as IPv4, so that both ends of one connection compare equal."""
     return address[12:] if address.startswith(_MAPPED_PREFIX) else address

@@ -6,10 +6,10 @@ taken from core/policy.py; there is no second list of defaults to drift from it.
 """
 
 import hashlib
+import json
 import os
 import re
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.core.identity import GatewayName
@@ -24,6 +24,7 @@ from watchdog.core.policy import (
     SpiralPolicy,
     StopPolicy,
 )
+from watchdog.core.values import dataclass
 from watchdog.policyfile.guard import read_guarded
 from watchdog.policyfile.observe import read_observe
 from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, parse_pager
@@ -78,6 +79,10 @@ def load_policy(path: Path, *, euid: int | None = None) -> LoadedPolicy:
     return LoadedPolicy(
         policy=policy, pager=pager, digest=digest_of(raw, raw_pager, *profiles.used()), source=str(file)
     )
+
+
+SIGNABLE = ("permit", "release", "reset-budget", "restart", "start", "stop")
+"""Verbs that a policy may want signed. To hold, to acknowledge and to ask must never wait for a key."""
 
 
 def is_written(file: Path) -> bool:
@@ -138,6 +143,15 @@ def _lock(section: Section) -> str:
     return path
 
 
+def _signature_for(section: Section) -> tuple[str, ...]:
+    verbs = section.texts("signature_for")
+    for verb in verbs:
+        if verb not in SIGNABLE:
+            what = f'{section.named("signature_for")}: "{verb[:40]}" is nothing that can be made to need a signature'
+            section.problem("signature_for", what, f"Choose among: {', '.join(SIGNABLE)}")
+    return tuple(sorted(frozenset(verbs)))
+
+
 def _gateway(section: Section) -> GatewayPolicy:
     unit = _unit(section)
     port = section.integer("port", 0, low=0, high=65_535)
@@ -150,6 +164,8 @@ def _gateway(section: Section) -> GatewayPolicy:
         port=port,
         lock=_lock(section),
         trusted_units=section.texts("trusted_units"),
+        signature_for=_signature_for(section),
+        signature_touched=section.flag("signature_touched", default=False),
         ready=_ready(section.section("ready"), port),
         stop=_stop(section.section("stop")),
         budget=_budget(section.section("budget")),
@@ -226,6 +242,20 @@ def _environment(section: Section) -> tuple[tuple[str, str], ...]:
     return environment
 
 
+def profile_environment(name: str, profiles: Profiles) -> tuple[tuple[str, str], ...]:
+    """Return the variables that a profile sets, by name: what a unit of that kind needs in its unit file.
+
+    Raises:
+        PolicyProblems: there is no such profile, or it cannot be read.
+    """
+    asking, findings = open_document(f"profile = {json.dumps(name)}".encode(), POLICY_FILE)
+    profile = profiles.open(asking)
+    environment = () if profile is None else _environment(profile)
+    if problems := (*findings.sorted(), *profiles.problems()):
+        raise PolicyProblems(problems)
+    return environment
+
+
 def _ready(section: Section, port: int) -> ReadyPolicy:
     default = ReadyPolicy()
     ready = ReadyPolicy(
@@ -233,6 +263,7 @@ def _ready(section: Section, port: int) -> ReadyPolicy:
         target=with_port(section, "target", port),
         delay_usec=section.duration("delay", default.delay_usec, zero=True),
         timeout_usec=section.duration("timeout", default.timeout_usec),
+        owned=section.flag("owned", default=default.owned),
     )
     section.close()
     return ready

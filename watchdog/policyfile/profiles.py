@@ -16,7 +16,10 @@ from watchdog.policyfile.guard import read_guarded
 from watchdog.policyfile.problems import Findings, PolicyProblems, Problem
 from watchdog.policyfile.section import Section, open_document
 
-NOT_HERE = ("unit", "command", "user", "directory", "profile", "port", "trusted_units", "observe")
+NOT_HERE = (
+    *("unit", "command", "user", "directory", "profile", "port"),
+    *("trusted_units", "signature_for", "signature_touched", "observe"),
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -9,12 +9,12 @@ Invariant: pure, total over any replies of the right shape, and no secret is loo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
 from watchdog.core.timeline import DAY, MINUTE, duration_text
+from watchdog.core.values import dataclass
 from watchdog.policyfile.pagersettings import PagerSettings, warnings_of
 from watchdog.policyfile.pagersettings_kinds import (
     LOOPBACK,
@@ -64,6 +64,8 @@ class Findings:
     unreachable: str
     synchronised: bool
     now_wall_usec: int
+    installed: str = ""
+    """The version that would run from the next start of the daemon."""
 
 
 def examine(found: Findings) -> tuple[Check, ...]:
@@ -99,7 +101,11 @@ def _daemon(found: Findings) -> Check:
             evidence=found.unreachable,
             fix="systemctl status gatedog; gatedog status",
         )
-    return Check(id="daemon", verdict=Verdict.OK, evidence=f"pid {found.status['pid']} answers")
+    answers, runs = f"pid {found.status['pid']} answers", found.status["version"]
+    if found.installed not in ("", runs):
+        evidence = f"{answers}, and runs version {runs}; installed is {found.installed}"
+        return Check(id="daemon", verdict=Verdict.WARN, evidence=evidence, fix="sudo systemctl restart gatedog")
+    return Check(id="daemon", verdict=Verdict.OK, evidence=answers)
 
 
 def _journal(found: Findings) -> Check:

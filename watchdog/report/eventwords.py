@@ -33,6 +33,7 @@ from watchdog.core.events import (
     OwnershipObserved,
     PolicyLoaded,
     PolicyRejected,
+    SocketLost,
     Starter,
     SupervisorStarted,
     SupervisorStopping,
@@ -58,6 +59,7 @@ AboutGatedog = (
     | ClockStepped
     | NetworkObserved
     | LimitReached
+    | SocketLost
     | JournalFailed
     | JournalGapFound
     | JournalDamageFound
@@ -135,6 +137,8 @@ def timer_text(timer: TimerId) -> str:
             what = "it has room for pages again"
         case TimerKind.QUIET_HOURS_END:
             what = "the quiet hours are over"
+        case TimerKind.TEST_DUE:
+            what = "pages want to be tried"
         case _ as unreachable:
             assert_never(unreachable)
     return f"{timer.subject}: {what}" if timer.subject else what
@@ -226,6 +230,9 @@ def _about_gatedog(event: AboutGatedog) -> str:
             said = f"the network was looked at: {route} default route, {dns} resolver that answers"
         case LimitReached():
             said = f"limit {event.limit} of {event.subject or 'gatedog'} was reached: {event.dropped} dropped"
+        case SocketLost():
+            became = "made again" if event.made_again else "could not be made again"
+            said = f"the socket {event.path} was taken away and {became}{_tail(event.reason)}"
         case _:
             said = _journal_text(event)
     return said

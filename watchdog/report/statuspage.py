@@ -32,8 +32,21 @@ HUES: Mapping[Standing, Hue] = {
 _LOUDNESS = ("critical", "warning", "info")
 
 
-def render(reply: Object, *, width: int, colour: bool, now_usec: int, unreachable: str = "", next_: str = "") -> str:
-    """Draw the page. `now_usec` is the wall clock; `unreachable` says why nobody could be asked, "" if somebody was."""
+def render(
+    reply: Object,
+    *,
+    width: int,
+    colour: bool,
+    now_usec: int,
+    unreachable: str = "",
+    next_: str = "",
+    installed: str = "",
+) -> str:
+    """Draw the page.
+
+    `now_usec` is the wall clock; `unreachable` says why nobody could be asked, "" if somebody was; `installed` is the
+    version that asks.
+    """
     page = Page(width=width, colour=colour)
     age_usec = max(now_usec - reply["now_wall_usec"], 0)
     stale = bool(unreachable) or age_usec > STALE_AFTER_USEC
@@ -56,7 +69,7 @@ def render(reply: Object, *, width: int, colour: bool, now_usec: int, unreachabl
         page.command("next", "gatedog policy check", "what is in force")
     if _draw_others(page, reply) or len(gateways) > 1:
         page.blank()
-    _draw_gatedog(page, reply, stale=stale)
+    _draw_gatedog(page, reply, stale=stale, installed=installed)
     return page.text()
 
 
@@ -285,7 +298,7 @@ def _draw_others(page: Page, reply: Object) -> bool:
     return drawn
 
 
-def _draw_gatedog(page: Page, reply: Object, *, stale: bool) -> None:
+def _draw_gatedog(page: Page, reply: Object, *, stale: bool, installed: str) -> None:
     critical = sum(1 for waiting in reply["outbox"] if waiting["severity"] == "critical")
     if reply["outbox"]:
         oldest = min(waiting["queued_wall_usec"] for waiting in reply["outbox"])
@@ -298,6 +311,7 @@ def _draw_gatedog(page: Page, reply: Object, *, stale: bool) -> None:
             ("clock uncertain since the last boot", reply["clock_uncertain"]),
             ("the host has no network", not reply["has_network"]),
             ("the host is going down", reply["host_going_down"]),
+            (f"installed is {installed}: sudo systemctl restart gatedog", installed not in ("", reply["version"])),
         )
         if holds
     ]

@@ -41,6 +41,7 @@ from watchdog.core.events import (
     NetworkObserved,
     PolicyLoaded,
     PolicyRejected,
+    SocketLost,
     SupervisorStarted,
     SupervisorStopping,
     TimerFired,
@@ -172,7 +173,7 @@ def _room(event: Event) -> str:
     match event:
         case PageDelivered() | PageFailed() | PageStuck() | PageAcknowledged():
             return "pager"
-        case ActionRequested():
+        case ActionRequested() | SocketLost():
             return "control"
         case PolicyLoaded() | PolicyRejected():
             return "policyfile"

@@ -4,18 +4,16 @@ import json
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from left_lives import end_lives
 
-from watchdog.gateway.process import read_stat
 from watchdog.journal.store import Journal
 
 WAIT_S = 30.0
@@ -74,8 +72,7 @@ class Site:
             if daemon.poll() is None:
                 daemon.kill()
                 daemon.wait()
-        for file in (self.state / "lives").glob("*/*.json"):
-            end_life(json.loads(file.read_text()))
+        end_lives(self.state)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -156,17 +153,6 @@ class Site:
         os.close(terminal)
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status), output.decode()
-
-
-def end_life(record: dict[str, Any]) -> None:
-    """End a life by its record: its cgroup, and its main process if that is still the one."""
-    kill = Path(record["cgroup_folder"]) / "cgroup.kill"
-    if record["cgroup_folder"] and kill.exists():
-        kill.write_text("1")
-    stat = read_stat(record["pid"])
-    if stat is not None and stat.start_ticks == record["start_ticks"]:
-        with suppress(ProcessLookupError):  # its cgroup was killed just above, and its parent may bury it meanwhile
-            os.kill(record["pid"], signal.SIGKILL)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ HOME = Path("/usr/lib/gatedog")
 """The environment inside."""
 BUILD_SUITE = "bookworm"
 """Whose build backend makes the wheel; it is the same for all."""
-NOT_BUILT = ("tests", "benchmarks", "docs", "dist")
+NOT_BUILT = ("tests", "benchmarks", "dist")
 """Folders of the checkout that no wheel needs, besides those that begin with a dot."""
 
 BUILD = """
@@ -41,19 +41,37 @@ ln -sf {HOME}/bin/gatedog /usr/bin/gatedog
 """
 
 
+REPLACE = f"""
+/usr/lib/gatedog-build/bin/pip --python {HOME}/bin/python install \
+    --quiet --no-input --disable-pip-version-check --root-user-action=ignore --no-index --no-deps "$1"
+rm "$1"
+"""
+Edits = tuple[tuple[str, str, str], ...]
+"""What another version says differently: file, words, words in their place."""
+
+
 def install_gatedog(machine: Machine) -> None:
     """Install gatedog with its libraries into /usr/lib/gatedog, and the command as /usr/bin/gatedog."""
-    name, wheel = _wheel()
+    machine.run(["sh", "-ec", INSTALL, "sh", _bring_wheel(machine, ())])
+
+
+def replace_gatedog(machine: Machine, edits: Edits = ()) -> None:
+    """Install this checkout, with these edits, over the gatedog that is there, and restart nothing: what pip does."""
+    machine.run(["sh", "-ec", REPLACE, "sh", _bring_wheel(machine, edits)])
+
+
+def _bring_wheel(machine: Machine, edits: Edits) -> str:
+    name, wheel = _wheel(edits)
     (Path(f"/proc/{machine.leader}/root/run") / name).write_bytes(wheel)
-    machine.run(["sh", "-ec", INSTALL, "sh", f"/run/{name}"])
+    return f"/run/{name}"
 
 
 @functools.cache
-def _wheel() -> tuple[str, bytes]:
+def _wheel(edits: Edits) -> tuple[str, bytes]:
     """Build the wheel in a tree, on a tmpfs that vanishes with the mount namespace; return its name and content."""
     built = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", BUILD, build_tree(BUILD_SUITE)],
-        input=_sources(),
+        input=_sources(edits),
         capture_output=True,
         check=False,
     )
@@ -62,7 +80,7 @@ def _wheel() -> tuple[str, bytes]:
     return name.decode(), wheel
 
 
-def _sources() -> bytes:
+def _sources(edits: Edits) -> bytes:
     """Pack the files of the checkout, edited and new ones too, that a wheel may be made of."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -72,7 +90,16 @@ def _sources() -> bytes:
             for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
                 if path.is_file() and path.suffix != ".pyc":
                     member = tarfile.TarInfo(str(path.relative_to(CHECKOUT)))
-                    content = path.read_bytes()  # read first: an editor may change its length meanwhile
+                    content = _edited(path, edits)  # read first: an editor may change its length meanwhile
                     member.size = len(content)
                     tar.addfile(member, io.BytesIO(content))
     return packed.getvalue()
+
+
+def _edited(path: Path, edits: Edits) -> bytes:
+    content = path.read_bytes()
+    for file, old, new in edits:
+        if path == CHECKOUT / file:
+            assert content.count(old.encode()) == 1, f"{file} does not say {old!r} once"
+            content = content.replace(old.encode(), new.encode())
+    return content

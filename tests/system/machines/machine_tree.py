@@ -45,7 +45,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "libpam-systemd", "dbus", "dbus-user-session", "polkitd", "libsystemd0"),
     *("libpam-runtime", "login", "cron", "at", "openssh-server", "openssh-client", "sudo", "tmux", "iproute2"),
     *("procps", "ca-certificates", "python3", "python3-venv", "gcc", "libc6-dev", "python3-dev", "libsystemd-dev"),
-    *("pkg-config",),
+    *("pkg-config", "systemd-container", "screen", "socat", "pkexec"),
 )
 HOST_INSIDE = "host"
 """The folder of a tree in which this host is seen during the build."""

@@ -64,6 +64,15 @@ delay = "100ms"
 first = "200ms"
 max = "1s"
 """
+PATIENT = f"""{POLICY}
+[gateway.openclaw.spiral]
+page_at = 90
+identical_page_at = 90
+hold_below = "1ms"
+[gateway.openclaw.budget]
+windows = ["90 per 1h"]
+"""
+"""Rules under which many deaths within a minute are nothing special: here they are asked for by the test."""
 PAGER = """\
 [channel.phone]
 kind = "webhook"
@@ -130,6 +139,15 @@ class OwnedSite:
     def pid(self, unit: str = GATEWAY) -> int:
         """Return the main process of a unit, 0 for none."""
         return int(self.machine.unit(unit)["MainPID"])
+
+    def began(self) -> int:
+        """Return when the gateway's main process began, in ticks since the boot."""
+        return int(self.run(f"cat /proc/{self.pid()}/stat").rpartition(")")[2].split()[19])
+
+    def daemon_version(self) -> str:
+        """Return the version that runs, by its own word; "" while nobody answers."""
+        done = self.machine.run(["gatedog", "status", "--json"], check=False)
+        return str(json.loads(done.stdout)["version"]) if done.stdout.startswith("{") else ""
 
     def status(self) -> dict[str, Any]:
         """Return what `gatedog status` says of the gateway; {} while nobody answers."""

@@ -168,19 +168,40 @@ def test_service_that_says_it_is_ready(site: UnitSite) -> None:
 
 
 def test_main_process_that_hands_over(site: UnitSite) -> None:
-    """MAINPID= makes another process the main one: a life that gatedog did not start, without an exit before it."""
+    """MAINPID= makes another process the main one: a restart of its own doing, without an exit before it."""
     wait = "until [ -e /run/gatedog/go ]; do sleep 0.1; done"
     script = f"systemd-notify --ready; {wait}; sleep 100000 & systemd-notify MAINPID=$!; sleep 100000"
     site.become(f"Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'")
     with site.drive() as driver:
         first = driver.start(1)
+        driver.wait("GatewayReady")
         site.sh("touch /run/gatedog/go")
-        second = driver.wait("MainProcessStarted")
-        assert (second["life"], second["starter"]) == (0, "foreign")
-        assert second["process"] != first["process"]
-        assert "MainProcessExited" not in driver.kinds()
+        seen = driver.wait("SelfRestartSeen")
+        assert (seen["means"], seen["process"]) == ("handed-off", first["process"])
+        assert not {"MainProcessExited", "ForeignJobSeen"} & set(driver.kinds())
         driver.say("kill")
-        assert driver.wait("MainProcessExited")["process"] == second["process"]
+        assert driver.wait("MainProcessExited")["process"] == seen["successor"]
+
+
+def test_program_that_executes_another(site: UnitSite) -> None:
+    """An exec in place, of a process that gatedog may not trace, is seen at the next look, with no process started."""
+    wait = "until [ -e /run/gatedog/go ]; do sleep 0.1; done"
+    script = f"systemd-notify --ready; {wait}; exec sleep 100000"
+    site.become(f"User=nest\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'")
+    with site.drive() as driver:
+        first = driver.start(1)
+        driver.wait("GatewayReady")
+        driver.say("observe")
+        driver.wait("GatewayObserved")
+        site.sh("touch /run/gatedog/go")
+        pid = first["process"]["pid"]
+        site.machine.wait_for(lambda: site.sh(f"cat /proc/{pid}/comm") == "sleep", "the exec")
+        driver.say("observe")
+        seen = driver.wait("SelfRestartSeen")
+        assert (seen["means"], seen["process"]) == ("exec-in-place", first["process"])
+        assert "KiB" in seen["evidence"]
+        assert driver.wait("GatewayObserved")["process"] == first["process"]
+        assert "MainProcessExited" not in driver.kinds()
 
 
 def test_forking_service(site: UnitSite) -> None:

@@ -6,19 +6,9 @@ import pytest
 from machine import Machine
 from machine_install import install_gatedog
 from machine_sessions import RemoteHost
-from owned_site import GATEWAY, NAME, POLICY, OwnedSite, own
+from owned_site import GATEWAY, NAME, PATIENT, OwnedSite, own
 
 pytestmark = pytest.mark.system
-
-PATIENT = f"""{POLICY}
-[gateway.openclaw.spiral]
-page_at = 90
-identical_page_at = 90
-hold_below = "1ms"
-[gateway.openclaw.budget]
-windows = ["90 per 1h"]
-"""
-"""Rules under which many deaths within a minute are nothing special: here they are asked for by the test."""
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,51 @@
+"""Where a request came from, in one line for the person who must decide about it.
+
+Invariant: only what the kernel and the service manager said; nothing of it is the asker's to choose but the program's
+name, which is why that stands in the middle of it and short. The judgement's own sentence tells an asker less.
+"""
+
+from watchdog.core.peer import Peer, RemoteEnd
+
+_PLACE_MAX = 100
+"""Characters of a cgroup path shown; its end is what names the unit."""
+
+
+def trail_of(peer: Peer) -> str:
+    """Say account, program, place, login and terminal of a requester."""
+    words = [f"uid {peer.uid}", f"program {peer.comm or 'unknown'}"]
+    words.append(f"in {_short(peer.cgroup)}" if peer.cgroup else "in no cgroup that could be read")
+    if peer.login is not None:
+        login = peer.login
+        words.append(f"login {login.name} by {login.program or 'an unknown program'}{_from(peer)}")
+    elif peer.remote_end is not RemoteEnd.NONE:
+        words.append(f"ssh{_from(peer)}")
+    words.append("at a terminal" if peer.tty else "no terminal")
+    above = " < ".join(ancestor.comm for ancestor in peer.ancestors[:4])
+    if above:
+        words.append(f"started by {above}")
+    if peer.in_life:
+        words.append(f"of gateway {peer.in_life[0][0] or 'unknown'}")
+    return ", ".join(words)
+
+
+def _from(peer: Peer) -> str:
+    match peer.remote_end:
+        case RemoteEnd.HERE:
+            by = f" by {_short(peer.connected_from)}" if peer.connected_from else ""
+            return f" from this host{by}"
+        case RemoteEnd.ELSEWHERE:
+            named = "" if peer.login is None else peer.login.remote_host
+            return f" from {named or 'another host'}"
+        case RemoteEnd.UNKNOWN:
+            return " from an unknown place"
+        case RemoteEnd.NONE:
+            return ""
+
+
+def _short(path: str) -> str:
+    """Leave out the slices above a unit: they say nothing more. What a user runs still begins with user@UID.service."""
+    parts = path.strip("/").split("/")
+    while len(parts) > 1 and parts[0].endswith(".slice"):
+        del parts[0]
+    path = "/".join(parts) or "/"
+    return path if len(path) <= _PLACE_MAX else f"...{path[-_PLACE_MAX:]}"
