@@ -18,6 +18,16 @@ from watchdog.gateway.bus import BusListener, BusLost, BusRefused, Call, Match, 
 UNIT = "nest.service"
 PATH = "/org/freedesktop/systemd1/unit/nest_2eservice"
 STARTER, STOPPER = "gatedog-start@nest.target", "gatedog-stop@nest.target"
+OF_UNIT = (
+    "LoadState",
+    "ActiveState",
+    "DropInPaths",
+    "InvocationID",
+    "FragmentPath",
+    "NeedDaemonReload",
+    "AssertResult",
+)
+"""Properties of the interface Unit; all others are of Service."""
 MANAGER = "org.freedesktop.systemd1.Manager"
 SLEEPS = ("sleep", "1000")
 
@@ -48,6 +58,8 @@ class FakeSystemd:
         self.reachable = True
         self.lingers = False
         """What the next main process leaves behind outlives it."""
+        self.between_answers: dict[str, Any] = {}
+        """What it signals between the answers to the two questions of a look."""
         self.opened = 0
         self._listener: BusListener | None = None
         self._matches: list[Match] = []
@@ -133,8 +145,12 @@ class FakeSystemd:
                 return self._job_types[call.path]
             case "Get", (_, str(name)):
                 return self.properties[name]
-            case "GetAll", _:
-                return dict(self.properties)
+            case "GetAll", (str(interface),):
+                of_unit = interface.endswith(".Unit")
+                if not of_unit and self.between_answers:
+                    changed, self.between_answers = self.between_answers, {}
+                    self.tell(changed)
+                return {name: value for name, value in self.properties.items() if (name in OF_UNIT) is of_unit}
             case "StartUnit", (str(target), _) if target == STARTER:
                 self.start()
                 return "/job"

@@ -47,6 +47,19 @@ def test_start_is_answered_by_its_life(play: Play) -> None:
     act(play, story)
 
 
+def test_a_signal_between_two_answers_of_a_look_is_not_undone(play: Play) -> None:
+    """A look asks twice; what systemd says after the first answer is newer than it, and stands."""
+
+    async def story() -> None:
+        play.start(1)
+        await play.wait(GatewayReady)
+        play.systemd.between_answers = {"ActiveState": "reloading"}
+        await play.backend._watch.look_now(full=True)
+        assert play.backend._watch.look.active_state == "reloading"
+
+    act(play, story)
+
+
 def test_death_brings_how_it_ended(play: Play) -> None:
     """The pidfd tells that it ended, systemd how; the next start makes the next life."""
 

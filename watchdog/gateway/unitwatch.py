@@ -93,6 +93,7 @@ class UnitWatch:
         self._witness = witness
         self._path = unit_path(policy.unit)
         self._boot: BootId = read_boot()
+        self._answers: dict[str, Any] = {}
         self._taking: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._next_full_look = 0.0
@@ -143,6 +144,7 @@ class UnitWatch:
     def hear_properties(self, changed: Mapping[str, Any]) -> None:
         """See `UnitEar.hear_properties`."""
         self.facts |= changed
+        self._answers |= changed
         self._consider()
 
     def hear_job(self, job_id: int, path: str) -> None:
@@ -174,8 +176,9 @@ class UnitWatch:
 
     async def look_now(self, *, full: bool) -> None:
         """Ask systemd: for the main process alone, and if that is another one, or `full`, for everything."""
-        facts: dict[str, Any] = {}
         async with self._turn:
+            # Told of what is signalled between the two answers, else that was undone here: once "active" was.
+            facts = self._answers = {}
             try:
                 known = 0 if self.life is None else self.life.process.pid
                 if not full and await self._link.ask_soon(get_property(self._path, SERVICE, "MainPID")) == known:
@@ -184,6 +187,8 @@ class UnitWatch:
                     facts |= dict(await self._link.ask_soon(get_all(self._path, interface)))
             except (BusLost, BusRefused):
                 return  # told by the link when it lasts; the next round asks again
+            finally:
+                self._answers = {}
         self._next_full_look = self._loop.time() + _FULL_LOOK_EVERY_SECONDS
         self.facts = facts
         self._consider()
