@@ -53,6 +53,7 @@ def test_a_connection_in_another_network_namespace_is_found() -> None:
         "import ctypes, socket, subprocess\n"
         "assert ctypes.CDLL(None).unshare(0x40000000) == 0\n"
         "subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)\n"
+        "subprocess.run(['ip', 'link', 'add', 'way-out', 'type', 'veth', 'peer', 'in'], check=True)\n"
         "server = socket.create_server(('127.0.0.1', 0))\n"
         "client = socket.create_connection(server.getsockname())\n"
         "print(*client.getsockname(), *client.getpeername(), flush=True)\n"

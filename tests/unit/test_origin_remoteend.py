@@ -4,7 +4,10 @@ import errno
 import os
 from pathlib import Path
 
+import pytest
+
 from watchdog.core.peer import RemoteEnd
+from watchdog.origin.netspaces import has_way_out
 from watchdog.origin.pidfd import Facilities
 from watchdog.origin.remoteend import Remote, Wires, is_ssh_daemon, trace
 from watchdog.origin.sockdiag import Connection
@@ -118,3 +121,20 @@ def test_ssh_daemons_are_known_by_name() -> None:
     """OpenSSH's processes are recognised under their old and new names, its client is not."""
     assert all(map(is_ssh_daemon, ("sshd", "sshd-session", "sshd-auth", "dropbear")))
     assert not any(map(is_ssh_daemon, ("ssh", "bash", "")))
+
+
+HEADER = "Inter-|   Receive  |  Transmit\n face |bytes packets errs drop|bytes packets\n"
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "way_out"),
+    [
+        ("    lo:  120   2 0 0  120 2\n", False),
+        ("    lo:  120   2 0 0  120 2\n  eth0: 9 1 0 0 9 1\n", True),
+        ("  eth0@if7: 9 1 0 0 9 1\n", True),
+        ("", False),
+    ],
+)
+def test_a_namespace_without_interfaces_sends_nobody(interfaces: str, *, way_out: bool) -> None:
+    """Only a namespace with an interface besides its loopback can hold the other end of a login."""
+    assert has_way_out(HEADER + interfaces) is way_out
