@@ -16,8 +16,8 @@ from recorded_night import SECRET, record_night
 from watchdog.cli.dossiers import check_in_place, find
 from watchdog.cli.main import gatedog
 from watchdog.cli.paths import Surroundings
-from watchdog.cli.recorded import reply_of
 from watchdog.cli.trouble import Trouble
+from watchdog.control.recordreply import record_reply
 from watchdog.core.identity import IncidentId
 from watchdog.core.timeline import DAY, HOUR
 from watchdog.journal.reader import JournalReader
@@ -38,8 +38,8 @@ def state(tmp_path: Path) -> Path:
 def daemon(state: Path) -> Iterator[FakeDaemon]:
     """Serve that night over a socket, as a daemon whose state folder nobody else may read."""
     with JournalReader.open_folder(state / "journal") as journal:
-        everything = [reply_of(record) for record in journal.records()]
-        filed = [reply_of(record) for record in journal.records_of_incident(IncidentId("INC-1"))]
+        everything = [record_reply(record) for record in journal.records()]
+        filed = [record_reply(record) for record in journal.records_of_incident(IncidentId("INC-1"))]
     with serving() as fake:
         known = [incident(1), incident(2), incident(3, fingerprint="main:pages")]
         fake.answer("Explain", {"incident": known[0], "records": filed})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from watchdog.control.reply import SupervisorFacts, status_exit_code, status_object, status_reply
+from watchdog.control.reply import SupervisorFacts, status_object, status_reply
 from watchdog.core.decisions import Charge
 from watchdog.core.healthpolicy import ProbeKind, ProbePolicy
 from watchdog.core.healthstate import Health, HealthState, ProbePhase, ProbeState, Sign, SignKind
@@ -15,7 +15,7 @@ from watchdog.core.observations import ProbeCause
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
 from watchdog.core.state import GatewayState, Hold, Life, Phase, Quiet, State
 from watchdog.core.timeline import HOUR, MINUTE, Usec
-from watchdog.report.standing import standing_of
+from watchdog.report.standing import exit_code, standing_of
 
 NOW = Usec(100 * HOUR)
 NAME = GatewayName("openclaw")
@@ -62,7 +62,7 @@ def test_health_has_its_word_and_its_exit_code(health: HealthState, word: str, c
     reply = status_object(status_reply(State(policy=PROBED, gateways=(replace(READY, health=health),)), FACTS))
 
     assert reply["gateways"][0]["word"] == word
-    assert status_exit_code(reply) == standing_of(reply["gateways"][0]).value == code
+    assert exit_code(reply["gateways"]) == standing_of(reply["gateways"][0]).value == code
 
 
 def test_health_is_shown_probe_by_probe() -> None:
@@ -100,11 +100,11 @@ def test_maintenance_is_152_and_shown_with_its_end() -> None:
     gateway = replace(READY, maintenance=quiet, silences=(replace(quiet, subject="degradation"),))
     one = shown(gateway)
 
-    assert status_exit_code({"gateways": [one]}) == standing_of(one).value == 152
+    assert exit_code([one]) == standing_of(one).value == 152
     assert one["word"] == "MAINTENANCE (up)"
     assert (one["maintenance"]["until_in_usec"], one["maintenance"]["because"]) == (HOUR, "new disk")
     assert one["silences"][0]["subject"] == "degradation"
-    assert status_exit_code({"gateways": [shown(replace(gateway, hold=Hold.HELD))]}) == 3
+    assert exit_code([shown(replace(gateway, hold=Hold.HELD))]) == 3
 
 
 def test_a_reply_without_health_is_read_as_before() -> None:
@@ -112,4 +112,4 @@ def test_a_reply_without_health_is_read_as_before() -> None:
     one = shown(READY)
     del one["health"], one["maintenance"], one["silences"]
 
-    assert status_exit_code({"gateways": [one]}) == standing_of(one).value == 0
+    assert exit_code([one]) == standing_of(one).value == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from watchdog.control.reply import SupervisorFacts, incident_replies, status_exit_code, status_object, status_reply
+from watchdog.control.reply import SupervisorFacts, incident_replies, status_object, status_reply
 from watchdog.core.decisions import Charge, OriginKind, PageUpdate, QueuePage, Severity
 from watchdog.core.endings import ExitRecord, SignalSender
 from watchdog.core.identity import (
@@ -40,6 +40,7 @@ from watchdog.core.state import (
 from watchdog.core.timeline import HOUR, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.verbs import Verb
+from watchdog.report.standing import exit_code
 
 NOW = Usec(100 * HOUR)
 NAME = GatewayName("openclaw")
@@ -88,12 +89,12 @@ def test_each_state_has_its_word_and_its_exit_code(gateway: GatewayState, word: 
     one = shown(gateway)
 
     assert one["word"] == word
-    assert status_exit_code({"gateways": [one]}) == code
+    assert exit_code([one]) == code
 
 
 def test_every_phase_is_known_to_the_exit_code() -> None:
     """No phase of the core falls through to "unknown"."""
-    codes = [status_exit_code({"gateways": [shown(replace(UP, phase=phase))]}) for phase in Phase]
+    codes = [exit_code([shown(replace(UP, phase=phase))]) for phase in Phase]
 
     assert 4 not in codes
 
@@ -103,10 +104,10 @@ def test_the_exit_code_of_several_gateways_is_the_worst() -> None:
     ready, starting, down = shown(READY), shown(UP), shown(GatewayState(name=NAME))
     unknown = ready | {"phase": "levitating"}
 
-    assert status_exit_code({"gateways": [ready, starting]}) == 151
-    assert status_exit_code({"gateways": [starting, unknown, ready]}) == 4
-    assert status_exit_code({"gateways": [ready, unknown, down]}) == 3
-    assert status_exit_code({"gateways": []}) == 4
+    assert exit_code([ready, starting]) == 151
+    assert exit_code([starting, unknown, ready]) == 4
+    assert exit_code([ready, unknown, down]) == 3
+    assert exit_code([]) == 4
 
 
 def test_a_running_gateway_shows_its_process_and_life() -> None:
@@ -331,4 +332,4 @@ def test_the_reply_of_an_empty_state_is_complete_json() -> None:
     reply = status_object(status_reply(State(), FACTS))
 
     assert json.loads(json.dumps(reply)) == reply
-    assert status_exit_code(reply) == 4
+    assert exit_code(reply["gateways"]) == 4

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from itertools import product
 from typing import Any
 
 import pytest
 
-from watchdog.control.reply import status_exit_code
 from watchdog.control.wire import (
     BudgetWindow,
     ExitStatus,
@@ -20,9 +18,7 @@ from watchdog.control.wire import (
     StatusReply,
     StripMark,
 )
-from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
-from watchdog.report.standing import exit_code
 from watchdog.report.statuspage import render, render_short
 
 NOW = 1_795_317_017_000_000
@@ -371,24 +367,3 @@ def test_short_form_says_unknown_when_stale() -> None:
     said = render_short(status(READY), now_usec=NOW + MINUTE, unreachable="gone")
 
     assert said.startswith("openclaw: UNKNOWN (was READY 1m ago)")
-
-
-@pytest.mark.parametrize(("phase", "hold", "ready"), tuple(product(Phase, Hold, (True, False))))
-def test_exit_code_is_that_of_the_control_room(phase: Phase, hold: Hold, ready: bool) -> None:
-    """The light copy of the exit code rule agrees with the first one in every state."""
-    reply = status(replace(READY, phase=phase.value, hold=hold.value, ready=ready))
-
-    assert exit_code(reply["gateways"]) == status_exit_code(reply)
-
-
-def test_exit_code_of_nothing_is_unknown() -> None:
-    """No gateway at all is not health."""
-    assert exit_code([]) == status_exit_code(status()) == 4
-
-
-def test_exit_code_is_the_worst() -> None:
-    """Among several gateways the worst one decides."""
-    starting = replace(READY, phase="starting", ready=False)
-
-    assert exit_code(status(READY, starting)["gateways"]) == 151
-    assert exit_code(status(READY, starting, HELD)["gateways"]) == 3

@@ -5,7 +5,7 @@ Invariant: when the daemon does not answer the journal is read directly, never w
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def _newest_incident(surroundings: Surroundings, gateway: str | None) -> str:
 
 def _records(
     surroundings: Surroundings, folder: Path | None, *, since: int | None, count: int | None, follow: bool
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Mapping[str, Any]]:
     if folder is None:
         try:
             first = _first_seq(surroundings, since, count)

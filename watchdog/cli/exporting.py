@@ -16,8 +16,8 @@ from typing import Final
 
 from watchdog.cli.dossiers import checked, find
 from watchdog.cli.paths import Surroundings
-from watchdog.cli.recorded import reply_of
 from watchdog.cli.trouble import Trouble
+from watchdog.control.recordreply import record_reply
 from watchdog.journal.evidence import Evidence
 from watchdog.report.dossier import Checked, Dossier, object_of
 from watchdog.report.incidenthtml import render_html
@@ -75,7 +75,7 @@ def tar_entries(dossier: Dossier, redactor: Redactor) -> Iterator[tuple[str, byt
     """Return name and content of the records and of each file of evidence, redacted."""
     lines = [
         json.dumps(
-            {**reply_of(record), "digest": record.digest.hex(), "filed": record.stamped.stamp.seq in dossier.filed}
+            {**record_reply(record), "digest": record.digest.hex(), "filed": record.stamped.stamp.seq in dossier.filed}
         )
         for record in dossier.records
     ]

@@ -4,15 +4,17 @@ Invariant: reads only. A record that this version cannot read is shown as what i
 a lie.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from watchdog.cli.trouble import FAILED, NO_PERMISSION, Trouble
+from watchdog.control.recordreply import record_reply
+from watchdog.control.wire import RecordReply
 from watchdog.core.events import Stamp, Stamped
 from watchdog.core.identity import BootId, IncidentId, Seq
 from watchdog.core.timeline import Usec
-from watchdog.journal.codec import CodecError, decision_from_json, decision_to_json, event_from_json, event_to_json
+from watchdog.journal.codec import CodecError, decision_from_json, event_from_json
 from watchdog.journal.errors import JournalError, JournalUnreadable
 from watchdog.journal.reader import JournalReader, Record
 from watchdog.report.escape import visible
@@ -23,7 +25,7 @@ JOURNAL_FOLDER = "journal"
 """Below the state folder."""
 
 
-def record_of(reply: dict[str, Any]) -> Record | None:
+def record_of(reply: Mapping[str, Any]) -> Record | None:
     """Read a record as it travels; None when a newer version wrote it."""
     stamp = Stamp(
         seq=Seq(reply["seq"]),
@@ -40,22 +42,7 @@ def record_of(reply: dict[str, Any]) -> Record | None:
     return Record(stamped=Stamped(stamp=stamp, event=event), decisions=decisions, digest=b"")
 
 
-def reply_of(record: Record) -> dict[str, Any]:
-    """Write a record as it travels."""
-    stamp, event = record.stamped.stamp, record.stamped.event
-    return {
-        "seq": stamp.seq,
-        "wall_usec": stamp.wall_usec,
-        "boot": stamp.boot,
-        "uptime_usec": stamp.uptime_usec,
-        "kind": type(event).__name__,
-        "event": event_to_json(event),
-        "decisions": [decision_to_json(each) for each in record.decisions],
-        "synchronised": stamp.synchronised,
-    }
-
-
-def story_of(reply: dict[str, Any], *, alarms: bool = False) -> str:
+def story_of(reply: Mapping[str, Any], *, alarms: bool = False) -> str:
     """Tell a record that travelled; its alarms only when asked, for they outnumber the facts."""
     record = record_of(reply)
     if record is not None:
@@ -64,20 +51,22 @@ def story_of(reply: dict[str, Any], *, alarms: bool = False) -> str:
     return f"{precise_time(reply['wall_usec'])}  {kind} (record {reply['seq']}: a newer gatedog wrote it)"
 
 
-def read_tail(folder: Path, count: int) -> list[dict[str, Any]]:
+def read_tail(folder: Path, count: int) -> list[RecordReply]:
     """Read the newest records of a journal whose daemon is dead. Raises Trouble."""
     with _opened(folder) as journal:
         try:
-            return [reply_of(record) for record in journal.tail(count)]
+            return [record_reply(record) for record in journal.tail(count)]
         except JournalError as error:
             raise journal_trouble(error) from None
 
 
-def read_since(folder: Path, wall_usec: int) -> Iterator[dict[str, Any]]:
+def read_since(folder: Path, wall_usec: int) -> Iterator[RecordReply]:
     """Read all records of an instant and later, oldest first. Raises Trouble."""
     with _opened(folder) as journal:
         try:
-            yield from (reply_of(record) for record in journal.records() if record.stamped.stamp.wall_usec >= wall_usec)
+            yield from (
+                record_reply(record) for record in journal.records() if record.stamped.stamp.wall_usec >= wall_usec
+            )
         except JournalError as error:
             raise journal_trouble(error) from None
 

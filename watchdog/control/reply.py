@@ -32,9 +32,6 @@ from watchdog.core.values import dataclass
 
 STRIP_USEC = 2 * HOUR
 
-HEALTHY, DOWN, UNKNOWN, DEGRADED, STARTING, MAINTENANCE = 0, 3, 4, 150, 151, 152
-_WORST_FIRST = (DOWN, UNKNOWN, DEGRADED, STARTING, MAINTENANCE, HEALTHY)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorFacts:
@@ -86,16 +83,6 @@ def status_object(reply: StatusReply) -> dict[str, Any]:
     return asdict(reply)
 
 
-def status_exit_code(reply: dict[str, Any]) -> int:
-    """Say the whole in one number: the worst gateway, in the frozen order 3, 4, 150, 151, 152, 0.
-
-    A gateway that was stopped on purpose is down, too: the number says how it is, not whose wish it was. Without any
-    gateway, or with a word this version does not know, nothing is known.
-    """
-    codes = [_exit_code(gateway) for gateway in reply.get("gateways", [])]
-    return min(codes or [UNKNOWN], key=_WORST_FIRST.index)
-
-
 def incident_replies(state: State, now_usec: Usec, *, closed: bool) -> list[IncidentStatus]:
     """List incidents, newest first."""
     chosen = [one for one in state.incidents if closed or one.phase is not IncidentPhase.RESOLVED]
@@ -122,36 +109,6 @@ def incident_reply(incident: Incident, now_usec: Usec) -> IncidentStatus:
         next_command=incident.next_command,
         fingerprint=incident.fingerprint,
     )
-
-
-def _exit_code(gateway: dict[str, Any]) -> int:
-    if gateway["hold"] == Hold.HELD.value:
-        return DOWN
-    if gateway.get("maintenance"):
-        return MAINTENANCE
-    match gateway["phase"]:
-        case Phase.UP.value | Phase.STARTING.value if _health_word(gateway) == Health.DEGRADED.value:
-            return DEGRADED
-        case Phase.UP.value if gateway["ready"]:
-            return _up_code(gateway)
-        case Phase.UP.value | Phase.STARTING.value:
-            return STARTING
-        case Phase.STOPPED.value | Phase.STOPPING.value | Phase.BACKOFF.value | Phase.HELD.value | Phase.SLOW.value:
-            return DOWN
-        case _:
-            return UNKNOWN
-
-
-def _up_code(gateway: dict[str, Any]) -> int:
-    """Judge a gateway that serves. Without a probe nothing but readiness is asked; with one, no data is no health."""
-    if _health_word(gateway) != Health.UNKNOWN.value or not gateway["health"]["probes"]:
-        return HEALTHY
-    return UNKNOWN if any(probe["lost_sight"] for probe in gateway["health"]["probes"]) else STARTING
-
-
-def _health_word(gateway: dict[str, Any]) -> str:
-    health = gateway.get("health") or {"word": Health.HEALTHY.value}  # written by a version before health was known
-    return str(health["word"])
 
 
 def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> GatewayStatus:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 
 from watchdog.control.askedreply import asked_replies, who_reply
+from watchdog.control.recordreply import record_reply
 from watchdog.control.reply import (
     SupervisorFacts,
     incident_replies,
@@ -36,8 +37,6 @@ from watchdog.daemon.approvals import Approvals
 from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
-from watchdog.journal import codec
-from watchdog.journal.reader import Record
 from watchdog.journal.store import Journal
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.clocks import Reading
@@ -168,18 +167,3 @@ def _at_this_host(command: str) -> str:
     """Fill in what the core cannot know, so that a printed command can be pasted."""
     ssh, _, rest = command.partition(f" {HOST} ")
     return f"{ssh} {quote(socket.gethostname())} {rest}" if ssh in ("ssh -t", "ssh -T") else command
-
-
-def record_reply(record: Record) -> RecordReply:
-    """Turn a journal record into the object that travels."""
-    stamp = record.stamped.stamp
-    return RecordReply(
-        seq=stamp.seq,
-        wall_usec=stamp.wall_usec,
-        boot=stamp.boot,
-        uptime_usec=stamp.uptime_usec,
-        kind=type(record.stamped.event).__name__,
-        event=codec.event_to_json(record.stamped.event),
-        decisions=[codec.decision_to_json(decision) for decision in record.decisions],
-        synchronised=stamp.synchronised,
-    )

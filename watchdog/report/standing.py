@@ -1,8 +1,9 @@
 """How a gateway stands, in one of six words, each with its sign, its colour and its exit code.
 
-Invariant: the exit codes are frozen, and equal to those the control room computes (a test compares the two for every
-state). They are repeated here because `gatedog status` must answer in a tenth of a second, and loading the core's
-types to read an object of strings would take most of that. What is not known is UNKNOWN, never READY.
+Invariant: the exit codes are frozen. A gateway that was stopped on purpose is down, too: the number says how it is, not
+whose wish it was. What is not known, a word of a later version included, is UNKNOWN, never READY. Strings and not the
+core's types are compared, because `gatedog status` must answer in a tenth of a second, and loading those would take
+most of that; a test sends every state of the core through.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,6 +57,7 @@ def standing_of(gateway: Mapping[str, Any]) -> Standing:
     if health["word"] == "degraded" and gateway["phase"] in ("up", "starting"):
         return Standing.DEGRADED
     if gateway["phase"] == "up" and gateway["ready"]:
+        # Without a probe nothing but readiness is asked; with one, no data is no health.
         if health["word"] != "unknown" or not health["probes"]:
             return Standing.READY
         return Standing.UNKNOWN if any(probe["lost_sight"] for probe in health["probes"]) else Standing.STARTING
