@@ -7,22 +7,15 @@ stranger. With a cgroup, membership and killing are the kernel's; without, they 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.core.endings import ExitRecord, Sender, SignalSender
 from watchdog.core.peer import UNSET_ID
-from watchdog.core.selfrestart import SelfRestartSeen
-from watchdog.gateway.cgroup import LifeCgroup
-from watchdog.gateway.image import ExecWatch
-from watchdog.gateway.lives import LifeRecord
+from watchdog.gateway.heldlife import HeldLife
 from watchdog.gateway.output import keep_below
-from watchdog.gateway.process import Status, has_ended, peek_status, reap, send_signal
-from watchdog.gateway.readiness import ReadinessWatch
+from watchdog.gateway.process import Status, peek_status, reap, send_signal
 from watchdog.gateway.tree import LifeTree
-from watchdog.gateway.witness import NoWitness, Witness
-from watchdog.origin.marks import LifeMark
 from watchdog.origin.procfs import read_audit_id
 
 _KILL_USEC = 2_000_000
@@ -35,67 +28,21 @@ _STATUS_POLL_SECONDS = 0.005
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class RunningLife:
+class RunningLife(HeldLife):
     """A started or adopted life."""
 
-    record: LifeRecord
-    pidfd: int
     tree: LifeTree
-    cgroup: LifeCgroup | None
-    witness: Witness = field(default_factory=NoWitness)
-    """Who sees the signals that are sent to it."""
-    watch: ReadinessWatch | None = None
     containing: asyncio.Task[None] | None = None
     """The move into the cgroup, under way. Until it is over, `cgroup` is None and the main process is not reaped."""
-    execs: ExecWatch = field(init=False)
-    ending: bool = False
-    """The exit was seen and its report is under way."""
-    signalled: bool = False
-    """We asked for or made the ending."""
     log_unbounded: bool = False
     """The log could not be cut, and that was reported."""
-
-    def __post_init__(self) -> None:
-        self.execs = ExecWatch(self.record.process, self.pidfd, self.record.image)
-        if self.pidfd >= 0:
-            self.witness.watch(self.record.process)
-
-    def mark_ready(self) -> None:
-        """Take note that it serves; one that was seen to has begun for certain, and executes nothing more unasked."""
-        self.record = replace(self.record, ready=True)
-        if self.watch is not None and self.watch.is_evidence:
-            self.execs.settle()
-
-    def look_inside(self, report: Callable[[SelfRestartSeen], None]) -> bool:
-        """Report an exec in place of a life that is ready; True when its record is to be written again."""
-        if not self.record.ready:
-            return False
-        is_news = self.execs.tell(self.record.gateway, report)
-        self.record = replace(self.record, image=self.execs.image)
-        return is_news
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the main process is gone, or a zombie."""
-        return has_ended(self.pidfd)
 
     @property
     def is_traceable(self) -> bool:
         """Whether all that belongs to the life can be told from strangers: contained, or orphaned to us."""
         return self.cgroup is not None or not self.tree.adopted
 
-    def mark(self) -> LifeMark:
-        """Say how the kernel recognises this life."""
-        return LifeMark(
-            gateway=self.record.gateway,
-            life=self.record.life,
-            cgroup_id=0 if self.cgroup is None else self.cgroup.identity(),
-            cgroup="" if self.cgroup is None else self.cgroup.name,
-            process=self.record.process,
-            audit_session=self._audit_session(),
-        )
-
-    def _audit_session(self) -> int:
+    def audit_session(self) -> int:
         """Read the audit session that the life got by itself; one of a daemon marks whoever started that."""
         if self.tree.adopted or self.pidfd < 0 or self.record.exit is not None:
             return UNSET_ID

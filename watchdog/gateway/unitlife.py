@@ -6,21 +6,18 @@ asked again: as long as systemd names that number, it has not reaped the process
 
 import os
 import pwd
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.core.endings import ExitRecord, Sender, SignalSender
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.peer import UNSET_ID
-from watchdog.core.selfrestart import SelfRestartSeen
-from watchdog.gateway.cgroup import LifeCgroup, find_cgroup
-from watchdog.gateway.image import ExecWatch
+from watchdog.gateway.cgroup import find_cgroup
+from watchdog.gateway.heldlife import HeldLife
 from watchdog.gateway.lives import LifeRecord
-from watchdog.gateway.process import Status, has_ended, read_stat
-from watchdog.gateway.readiness import ReadinessWatch
+from watchdog.gateway.process import Status, read_stat
 from watchdog.gateway.unitlook import UnitLook
-from watchdog.gateway.witness import NoWitness, Witness
+from watchdog.gateway.witness import Witness
 from watchdog.origin.marks import LifeMark
 from watchdog.origin.procfs import read_audit_id
 
@@ -30,70 +27,24 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class UnitLife:
-    """A life that runs, or has just ended."""
+class UnitLife(HeldLife):
+    """A life that systemd made, for whomever."""
 
-    record: LifeRecord
-    pidfd: int
-    cgroup: LifeCgroup | None
     ours: bool
     """Whether gatedog started it, now or in an earlier daemon."""
-    witness: Witness = field(default_factory=NoWitness)
-    """Who sees the signals that are sent to it."""
-    execs: ExecWatch = field(init=False)
-    watch: ReadinessWatch | None = None
-    ending: bool = False
-    signalled: bool = False
-    """We asked for the ending."""
-
-    def __post_init__(self) -> None:
-        self.execs = ExecWatch(self.record.process, self.pidfd, self.record.image)
-        self.witness.watch(self.process)
 
     def mark_ready(self) -> None:
-        """Take note that it serves; one that was seen to has begun for certain, and executes nothing more unasked."""
-        self.record = replace(self.record, ready=True)
-        self._learn_audit_session()
-        if self.watch is not None and self.watch.is_evidence:
-            self.execs.settle()
+        """See HeldLife. By now there is an audit session to be written down."""
+        super(UnitLife, self).mark_ready()  # the bare super() knows the class as it was before its slots
+        self.audit_session()
 
-    def look_inside(self, report: Callable[[SelfRestartSeen], None]) -> bool:
-        """Report an exec in place of a life that is ready; True when its record is to be written again."""
-        if not self.record.ready:
-            return False
-        is_news = self.execs.tell(self.record.gateway, report)
-        self.record = replace(self.record, image=self.execs.image)
-        return is_news
-
-    @property
-    def process(self) -> ProcessRef:
-        """The main process."""
-        return self.record.process
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the main process is gone, or a zombie."""
-        return has_ended(self.pidfd)
-
-    def mark(self) -> LifeMark:
-        """Say how the kernel recognises this life."""
-        self._learn_audit_session()
-        return LifeMark(
-            gateway=self.record.gateway,
-            life=self.record.life,
-            cgroup_id=0 if self.cgroup is None else self.cgroup.identity(),
-            cgroup="" if self.cgroup is None else self.cgroup.name,
-            process=self.process,
-            audit_session=self.record.audit_session,
-        )
-
-    def _learn_audit_session(self) -> None:
+    def audit_session(self) -> int:
         """Read it as soon as there is one: systemd makes the process first, and opens its PAM session then."""
-        if self.record.audit_session != UNSET_ID or self.record.exit is not None:
-            return
-        found = read_audit_id(self.process.pid, "sessionid")
-        if not self.has_ended:  # else the number may be another's
-            self.record = replace(self.record, audit_session=found)
+        if self.record.audit_session == UNSET_ID and self.record.exit is None:
+            found = read_audit_id(self.process.pid, "sessionid")
+            if not self.has_ended:  # else the number may be another's
+                self.record = replace(self.record, audit_session=found)
+        return self.record.audit_session
 
     def sender(self, status: Status, look: UnitLook, by_job: Sender | None) -> tuple[Sender, SignalSender | None]:
         """Say who ended it, as far as that is known. A job says more than the signal, which systemd sends for it."""
@@ -142,20 +93,14 @@ def begin_life(
     """Make the life of a process that is held. `earlier` is its record, where an earlier daemon wrote one."""
     process, pidfd = held
     cgroup = find_cgroup(process.pid)
-    record = earlier or LifeRecord(
-        gateway=gateway,
-        life=life,
-        process=process,
-        argv=(),
-        directory="",
-        user=look.user,
-        uid=_account(look.user, process.pid),
-        environment_names=(),
-        log="",
-        cgroup_folder="" if cgroup is None else str(cgroup.folder),
-        cgroup_name="" if cgroup is None else cgroup.name,
-        invocation=look.invocation,
-    )
+    record = earlier
+    if record is None:
+        record = replace(
+            _record(gateway, life, process, look),
+            uid=_account(look.user, process.pid),
+            cgroup_folder="" if cgroup is None else str(cgroup.folder),
+            cgroup_name="" if cgroup is None else cgroup.name,
+        )
     return UnitLife(record=record, pidfd=pidfd, cgroup=cgroup, ours=life > 0, witness=witness)
 
 
@@ -186,6 +131,12 @@ def passing_record(
 ) -> LifeRecord:
     """Write down a life of ours that was gone before anybody could look."""
     by = _RESULTS.get(look.result, Sender.UNKNOWN)
+    ended = exit_record(look.ended, by, last_line=last_line, was_ready=False)
+    return replace(_record(gateway, life, process, look), exit=ended)
+
+
+def _record(gateway: GatewayName, life: LifeId, process: ProcessRef, look: UnitLook) -> LifeRecord:
+    """Write down what systemd says of a run. Command, folder and log are its unit's, and stand in no record."""
     return LifeRecord(
         gateway=gateway,
         life=life,
@@ -197,7 +148,6 @@ def passing_record(
         environment_names=(),
         log="",
         invocation=look.invocation,
-        exit=exit_record(look.ended, by, last_line=last_line, was_ready=False),
     )
 
 

@@ -93,7 +93,6 @@ class UnitWatch:
         self._witness = witness
         self._path = unit_path(policy.unit)
         self._boot: BootId = read_boot()
-        self._answers: dict[str, Any] = {}
         self._taking: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._next_full_look = 0.0
@@ -144,7 +143,6 @@ class UnitWatch:
     def hear_properties(self, changed: Mapping[str, Any]) -> None:
         """See `UnitEar.hear_properties`."""
         self.facts |= changed
-        self._answers |= changed
         self._consider()
 
     def hear_job(self, job_id: int, path: str) -> None:
@@ -177,20 +175,16 @@ class UnitWatch:
     async def look_now(self, *, full: bool) -> None:
         """Ask systemd: for the main process alone, and if that is another one, or `full`, for everything."""
         async with self._turn:
-            # Told of what is signalled between the two answers, else that was undone here: once "active" was.
-            facts = self._answers = {}
             try:
                 known = 0 if self.life is None else self.life.process.pid
                 if not full and await self._link.ask_soon(get_property(self._path, SERVICE, "MainPID")) == known:
                     return
                 for interface in (UNIT, SERVICE):
-                    facts |= dict(await self._link.ask_soon(get_all(self._path, interface)))
+                    # Each answer at once: it is newer than all that was signalled before it, and older than all after.
+                    self.facts |= dict(await self._link.ask_soon(get_all(self._path, interface)))
             except (BusLost, BusRefused):
                 return  # told by the link when it lasts; the next round asks again
-            finally:
-                self._answers = {}
         self._next_full_look = self._loop.time() + _FULL_LOOK_EVERY_SECONDS
-        self.facts = facts
         self._consider()
 
     async def settle(self) -> None:
