@@ -28,7 +28,8 @@ while True:
     time.sleep(0.1)
 """
 WATCHED = """\
-stat -c '%i %Y %A %U' /run/gatedog /run/gatedog/control.sock
+stat -c '%i %A %U' /run/gatedog
+stat -c '%i %Y %A %U' /run/gatedog/control.sock
 sha256sum /etc/gatedog/*.toml /etc/systemd/system/gatedog.service /opt/openclaw/gateway
 find /etc/systemd/system /run/systemd/system -name 'openclaw-gateway*' -o -name '99-agent.conf' | sort | xargs ls -ldR
 ls -ld /run/gatedog/tickets /run/gatedog/tickets/*
@@ -37,7 +38,10 @@ systemctl show -P MainPID -P MemoryMax -P LoadState gatedog.service
 cat /sys/fs/cgroup/system.slice/gatedog.service/cgroup.events
 grep -E 'State|TracerPid|Uid' /proc/$(systemctl show -P MainPID gatedog.service)/status | sed 's/[SRD] (.*)/alive/'
 """
-"""What must be the same before and after: as a line or more of text for each thing."""
+"""What must be the same before and after: as a line or more of text for each thing.
+
+The time of /run/gatedog itself is none of it: gatedog writes status.json there.
+"""
 
 
 @pytest.fixture(scope="module")
