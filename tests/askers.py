@@ -82,6 +82,7 @@ def _logged_in(me: ProcessRef) -> dict[str, Peer]:
         "console": replace(here, tty=CONSOLE, login=replace(login_program, leader_tty=CONSOLE)),
         "console-tmux": replace(here, tty=PTS, login=replace(login_program, leader_tty=CONSOLE)),
         "serial-console": replace(here, tty=SERIAL, login=replace(login_program, leader_tty=SERIAL)),
+        "bsd-terminal": replace(here, tty=BSD_PTY, login=replace(login_program, leader_tty=BSD_PTY)),
         "screen-login": replace(here, login=replace(login, program="gdm-password", leader_program="gdm-session-wor")),
         "terminal-window": replace(here, login=None, cgroup=WINDOW, has_local_desktop=True),
         "terminal-window-sudo": replace(here, uid=0, login=None, cgroup=WINDOW, has_local_desktop=True),

@@ -233,6 +233,7 @@ ROUTES = (
     Route(name="forged-ssh", peer=door("forged-ssh"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
     Route(name="forged-desktop", peer=door("forged-desktop"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
     Route(name="forged-console", peer=door("forged-console"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
+    Route(name="bsd-terminal", peer=door("bsd-terminal"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
     Route(name="forged-login", peer=door("forged-login"), origin=U, rule=RuleId.ORIGIN_NO_LOGIN),
     Route(name="screen-login", peer=door("screen-login"), origin=H, rule=RuleId.ORIGIN_DESKTOP, agent=False),
     Route(name="terminal-window", peer=door("terminal-window"), origin=H, rule=RuleId.ORIGIN_DESKTOP, agent=False),

@@ -69,7 +69,8 @@ _DISPLAY_MANAGERS = frozenset({
     "gdm-password", "gdm-fingerprint", "gdm-smartcard", "gdm-autologin", "lightdm", "lightdm-autologin", "sddm",
     "sddm-autologin", "greetd", "ly", "xdm",
 })  # fmt: skip
-_PSEUDO_TERMINAL_MAJORS = range(136, 144)
+_PSEUDO_TERMINAL_MAJORS = frozenset({2, 3, *range(136, 144)})
+"""2 and 3 are those of BSD: a program opens their other end as it does that of the others."""
 _DISPLAY_LEADERS = frozenset({
     "gdm-session-worker", "gdm-session-wor", "lightdm", "sddm-helper", "greetd", "ly", "ly-dm", "xdm",
 })  # fmt: skip

@@ -3,7 +3,8 @@
 A session is found by the scope that holds the process, which nobody but root leaves, and not by its pid. The record is
 the file that libsystemd's own sd_session_*() reads; asking logind over D-Bus was rejected, because it waits for a
 process that whoever asks can keep busy. The file differs between releases: systemd 252 has AUDIT= and TTY=, 257 in a
-container has neither and calls its sessions c1, c2, ... So audit session and terminal are read from the leader.
+container has neither and calls its sessions c1, c2, ... So audit session and terminal are read from the leader, and
+the terminal from its child where the leader let go of it.
 
 Invariant: a scope whose record cannot be read, or does not fit it, is a session that is over, never no session at all.
 Deliberately not here: whose session makes a person (core/origin.py).
@@ -59,7 +60,7 @@ def find_leader(boot: BootId) -> FindLeader:
                 process=stat.reference(boot),
                 program=procfs.program_name(pid) or stat.comm,
                 audit_session=procfs.read_audit_id(pid, "sessionid"),
-                tty=stat.tty,
+                tty=stat.tty or _terminal_of_child(pid),
                 cgroup=procfs.read_cgroup(pid),
             )
             return leader if pidfd.is_alive(descriptor) else None
@@ -69,6 +70,16 @@ def find_leader(boot: BootId) -> FindLeader:
             os.close(descriptor)
 
     return find
+
+
+def _terminal_of_child(pid: int) -> int:
+    """Return the terminal of the eldest child; 0 for none.
+
+    login(1) of util-linux, Debian 13's, lets go of the terminal once its child has it; shadow's, 12's, keeps it.
+    """
+    children = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text(encoding="ascii").split()
+    stats = (procfs.read_stat(int(child)) for child in children[:1])
+    return next((stat.tty for stat in stats if stat.parent_pid == pid), 0)
 
 
 def scope_of(cgroup: str, above: tuple[str, ...]) -> str:
