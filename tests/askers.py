@@ -7,8 +7,8 @@ from watchdog.core.identity import LifeId, ProcessRef
 from watchdog.core.peer import Ancestor, LoginSession, Peer, RemoteEnd
 
 PTS = 34816
-CONSOLE, SERIAL = 1025, 1088
-"""tty_nr of /dev/pts/0, of /dev/tty1 and of /dev/ttyS0."""
+CONSOLE, SERIAL, BSD_PTY = 1025, 1088, 769
+"""tty_nr of /dev/pts/0, of /dev/tty1, of /dev/ttyS0, and of the other end of /dev/ptyp1, which any program may open."""
 SCOPE = "/user.slice/user-1000.slice/session-3.scope"
 WINDOW = "/user.slice/user-1000.slice/user@1000.service/app.slice/vte-1.scope"
 
