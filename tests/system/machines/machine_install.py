@@ -71,7 +71,7 @@ def _wheel(edits: Edits) -> tuple[str, bytes]:
     """Build the wheel in a tree, on a tmpfs that vanishes with the mount namespace; return its name and content."""
     built = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", BUILD, build_tree(BUILD_SUITE)],
-        input=_sources(edits),
+        input=pack_sources(edits),
         capture_output=True,
         check=False,
     )
@@ -80,8 +80,8 @@ def _wheel(edits: Edits) -> tuple[str, bytes]:
     return name.decode(), wheel
 
 
-def _sources(edits: Edits) -> bytes:
-    """Pack the files of the checkout, edited and new ones too, that a wheel may be made of."""
+def pack_sources(edits: Edits) -> bytes:
+    """Pack the files of the checkout, edited and new ones too, that a wheel may be made of, as a tar archive."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for top in sorted(CHECKOUT.iterdir()):
@@ -92,6 +92,7 @@ def _sources(edits: Edits) -> bytes:
                     member = tarfile.TarInfo(str(path.relative_to(CHECKOUT)))
                     content = _edited(path, edits)  # read first: an editor may change its length meanwhile
                     member.size = len(content)
+                    member.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
                     tar.addfile(member, io.BytesIO(content))
     return packed.getvalue()
 

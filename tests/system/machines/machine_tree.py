@@ -119,7 +119,7 @@ def _furnish(part: Path) -> None:
     script = f'mount --rbind / "$0/{HOST_INSIDE}" && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && '
     script += 'exec chroot "$0" sh /furnish'
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-    environment |= _pip_settings() | _proxies() | requirements()  # not as arguments: an address may hold a password
+    environment |= network_settings() | requirements()  # not as arguments: an address may hold a password
     _run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, str(part)], environment)
     (part / "furnish").unlink()
     (part / HOST_INSIDE).rmdir()
@@ -151,6 +151,16 @@ def _mirror() -> list[str]:
             if uri.rstrip("/").endswith("/debian"):
                 return [uri]
     return []
+
+
+def network_settings() -> dict[str, str]:
+    """Return this host's way to the package index, as variables for a program that sees this host in HOST_INSIDE."""
+    return _pip_settings() | _proxies()
+
+
+def debian_mirror() -> str:
+    """Return where this host gets Debian from."""
+    return next(iter(_mirror()), "http://deb.debian.org/debian")
 
 
 def _proxies() -> dict[str, str]:
