@@ -2,22 +2,15 @@
 """Debian's own Alertmanager, for tests: where its program is, how it is run, and what it would have told people.
 
 Run as a program it fetches the package when there is none and prints where it is. Where the package is installed, that
-one is used. Otherwise root unpacks it into a folder outside of any checkout: installing would start a server that
-listens on this host. The program reads a template below /usr/share, so it runs in a mount namespace of its own, in
-which the folder of the package stands there.
-
-Invariant: an unpacked package is whole or absent: it is renamed at the end, under a lock.
+one is used; otherwise root unpacks it (unpacked.py). The program reads a template below /usr/share, so it runs in a
+mount namespace of its own, in which the folder of the package stands there.
 """
 
-import fcntl
 import json
-import os
-import platform
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +19,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+
+from unpacked import Unavailable, unpacked
 
 PACKAGE = "prometheus-alertmanager"
 TEMPLATE = Path("/usr/share/prometheus/alertmanager/default.tmpl")
@@ -39,56 +34,11 @@ receivers: [{{ name: sink, webhook_configs: [{{ url: "{url}", send_resolved: tru
 """
 
 
-class Unavailable(Exception):  # noqa: N818 - the name is the fact
-    """There is none here; the text says why, and what would help."""
-
-
 def command() -> list[str]:
     """Return what begins the command line of an Alertmanager; fetch it first when it is missing."""
     if (installed := shutil.which(PACKAGE)) and TEMPLATE.exists():
         return [installed]
-    if os.geteuid() != 0:
-        raise Unavailable(f"needs Debian's Alertmanager, or root to fetch it: apt-get install {PACKAGE}")
-    return ["unshare", "--mount", "sh", "-c", INSIDE, str(_unpacked())]
-
-
-def _unpacked() -> Path:
-    cache = Path(os.environ.get("GATEDOG_TREES") or "/var/cache/gatedog-trees")
-    try:
-        release = platform.freedesktop_os_release().get("VERSION_CODENAME", "debian")
-    except OSError:
-        release = "unknown"
-    folder = cache / f"{PACKAGE}-{release}"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / f".{PACKAGE}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not folder.exists():
-                _fetch(folder)
-    return folder
-
-
-def _fetch(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{PACKAGE}-") as part:
-        # Without its sandbox, which may not write into a folder of root's.
-        download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", PACKAGE]
-        if _fails(download, part):
-            _fails(["apt-get", "-qq", "update"], part)  # the package lists of a fresh machine are empty or old
-            if why := _fails(download, part):
-                raise Unavailable(f"{PACKAGE} could not be fetched: {why}")
-        (package,) = Path(part).glob("*.deb")
-        if why := _fails(["dpkg", "-x", str(package), f"{part}/whole"], part):
-            raise Unavailable(f"{PACKAGE} could not be unpacked: {why}")
-        Path(part, "whole").rename(folder)
-
-
-def _fails(argv: list[str], folder: str) -> str:
-    """Run a command; return what it complained of, "" if it was well."""
-    try:
-        done = subprocess.run(argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as error:
-        return str(error)
-    return "" if done.returncode == 0 else done.stderr.strip()[-400:] or f"exit status {done.returncode}"
+    return ["unshare", "--mount", "sh", "-c", INSIDE, str(unpacked(PACKAGE))]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +49,7 @@ class Alertmanager:
     argv: list[str]
     sink_url: str
     told: list[tuple[str, str, str]] = field(default_factory=list)
-    """What people would have been told: status, severity and incident, in order."""
+    """What people would have been told: status, severity and incident ("" for none), in order."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -183,7 +133,7 @@ def running(folder: Path, argv: list[str]) -> Iterator[Alertmanager]:
         def do_POST(self) -> None:
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             labelled = [(alert["status"], alert["labels"]) for alert in said["alerts"]]
-            told.extend((status, labels["severity"], labels["incident"]) for status, labels in labelled)
+            told.extend((status, labels["severity"], labels.get("incident", "")) for status, labels in labelled)
             self.send_response(200)
             self.end_headers()
 
