@@ -30,6 +30,8 @@ class Page:
 class Inbox:
     """What has arrived; written by the server's threads, read by the demo."""
 
+    refuses: bool = False
+    """Whether the phone is out of order: it takes nothing."""
     _pages: list[Page] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -99,9 +101,9 @@ def _reception(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
             length = self.headers.get("Content-Length", "")
             size = int(length) if length.isascii() and length.isdigit() and len(length) < 9 else 0
             page = read_page(self.rfile.read(min(size, _BODY_BYTES_MAX)), arrived)
-            if page is not None:
+            if page is not None and not inbox.refuses:
                 inbox.put(page)
-            self.send_response(400 if page is None else 200)
+            self.send_response(400 if page is None else 503 if inbox.refuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
