@@ -106,6 +106,7 @@ def test_o12_the_canary_is_in_nothing_that_gatedog_says(site, server: PageServer
     looks = [site.cli(*words) for words in LOOKS]
     said = [look.stdout + look.stderr for look in looks]
     said += [site.cli(*words, "--config", str(site.config)).stdout for words in (("doctor",), ("doctor", "--json"))]
+    site.cli("doctor", "--config", str(site.config), "--bundle", str(site.folder / "help.tar"))
     said += [site.cli("policy", "check", str(site.config)).stdout]
     for name in ("cmdline", "environ"):
         said.append(Path(f"/proc/{daemon.pid}/{name}").read_text())
