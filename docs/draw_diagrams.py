@@ -10,8 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from watchdog.core import health, hold, incident, phase, probes
+from watchdog.core import breaker, health, hold, incident, phase, probes, runtable
 from watchdog.core.healthstate import Health, ProbePhase
+from watchdog.core.run import BreakerPhase, RunPhase
 from watchdog.core.state import Hold, IncidentPhase, Phase
 from watchdog.core.tables import Machine
 
@@ -22,6 +23,8 @@ MACHINES: tuple[tuple[Machine[Any, Any], Enum, str], ...] = (
     (incident.INCIDENT, IncidentPhase.OPEN, "watchdog/core/incident.py"),
     (health.HEALTH, Health.UNKNOWN, "watchdog/core/health.py"),
     (probes.PROBE, ProbePhase.UNKNOWN, "watchdog/core/probes.py"),
+    (runtable.RUN, RunPhase.RUNNING, "watchdog/core/runtable.py"),
+    (breaker.BREAKER, BreakerPhase.CLOSED, "watchdog/core/breaker.py"),
 )
 
 

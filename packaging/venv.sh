@@ -69,7 +69,7 @@ venv_install() {
         python3 -m venv --clear "$root/.venv" >&2 ||
             venv_fail 'python3 -m venv failed, see above.' 'Mend that and run the same command again.'
     fi
-    (cd "$root" && "$python" -m pip install --quiet --use-pep517 --disable-pip-version-check --no-input -e "$target") >&2 ||
+    (cd "$root" && "$python" -m pip install -qq --use-pep517 --disable-pip-version-check --no-input -e "$target") >&2 ||
         venv_fail 'pip could not install the libraries, see above; nothing was marked as done.' \
             'Check the network (or name a mirror in PIP_INDEX_URL) and run the same command again.'
     printf '%s %s' "$stamp" "$target" >"$root/.venv/stamp-$name.new"

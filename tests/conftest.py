@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("made_up_host", "sample_journal", "scenario_language", "spoiled_journals", "small_disk")
+pytest_plugins = ("browser", "made_up_host", "sample_journal", "scenario_language", "spoiled_journals", "small_disk")
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
 

@@ -1,5 +1,6 @@
-"""Words of the scenarios for proofs, grants and permits: what people show, and what they let others do."""
+"""Words of the scenarios for proofs, grants and permits: what people show, and what they let others (and runs) do."""
 
+from running import happens_to_runs
 from stage import Stage
 
 from watchdog.core.approval import CodeOffered, SignatureFault, Signed
@@ -26,7 +27,7 @@ def proves(stage: Stage, name: str, words: list[str]) -> bool:
         case [who, "permits", starts, "starts", "to", uid, "for", lasting]:
             stage.asks(who, "permit", name=name, starts=int(starts), uid=int(uid), lasting=lasting)
         case _:
-            return False
+            return happens_to_runs(stage, name, words)
     return True
 
 

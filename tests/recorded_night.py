@@ -30,6 +30,7 @@ class RecordedNight(Stage):
         super().__init__()
         self.folder = state
         self.answers_starts = True
+        self.evidence = dict(EVIDENCE)
         self.journal = Journal.create(state / "journal", journal_id="j-26-march", machine_id="m-1")
 
     def feed(self, event: Event) -> Step:
@@ -62,9 +63,9 @@ class RecordedNight(Stage):
         folder = f"incidents/{order.incident}/{order.action}"
         target = self.folder / folder
         target.mkdir(parents=True)
-        for name, content in EVIDENCE.items():
+        for name, content in self.evidence.items():
             (target / name).write_bytes(content)
-        digest, size = seal(sorted(EVIDENCE.items()))
+        digest, size = seal(sorted(self.evidence.items()))
         self.feed(
             EvidenceCollected(
                 gateway=order.gateway, incident=order.incident, folder=folder, digest=digest, size_bytes=size

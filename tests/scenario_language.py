@@ -20,23 +20,16 @@ from pathlib import Path
 
 import pytest
 from proving import proves
-from sensing import QUIET_VERBS, happens, with_setting
+from ruling import rules
+from running import runbook_of
+from scenario_asks import ask
+from scenario_rows import row
+from sensing import happens, with_setting
 from stage import MAIN, Stage, gateway_policy, usec
+from writing import writes
 
-from watchdog.core.decisions import (
-    AnswerRequest,
-    CancelTimer,
-    Decision,
-    EndingJudged,
-    HealthChanged,
-    IncidentExtended,
-    IncidentOpened,
-    IncidentReopened,
-    QueuePage,
-    SetTimer,
-    StartGateway,
-)
 from watchdog.core.events import (
+    Event,
     Failure,
     JournalFailed,
     JournalGapFound,
@@ -45,10 +38,13 @@ from watchdog.core.events import (
     PolicyRejected,
 )
 from watchdog.core.events import SupervisorStopping as Stopping
+from watchdog.core.host import EVIDENCE_KEPT
 from watchdog.core.identity import Seq
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, QuietHours, Window
+from watchdog.core.run import MachineRunbook
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import SECOND
+from watchdog.core.turn import Step
 
 FOLDER = Path(__file__).parent / "scenarios"
 DASHES = "----"
@@ -62,6 +58,7 @@ class Settings:
     gateway: GatewayPolicy = field(default_factory=gateway_policy)
     escalation: EscalationPolicy = PEOPLE
     others: tuple[str, ...] = ()
+    runbooks: tuple[MachineRunbook, ...] = ()
     show_timers: bool = False
     answer_starts: bool = True
     from_nothing: bool = False
@@ -86,6 +83,8 @@ class Settings:
                 self.escalation = replace(people, tiers=tiers)
             case "quiet-hours" | "burst" | "reserve" | "changes":
                 self._take_page_rule(key, value)
+            case "runbook":
+                self.runbooks = (*self.runbooks, runbook_of(value))
             case "also":
                 self.others = (*self.others, value)
             case "show" | "starts" | "begin":
@@ -145,6 +144,8 @@ class Scenario:
     """What was decided now."""
     digest: str = ""
     """Of every decision and of the memory at the end, to compare two runs byte by byte."""
+    steps: list[tuple[int, Event, Step]] = field(default_factory=list)
+    """Everything that happened, the beginnings of the gateways included: when, what, and what was decided."""
     moves: list[Moved] = field(default_factory=list)
     """The transitions taken on the way, the beginnings of the gateways included."""
 
@@ -162,7 +163,7 @@ def play(path: Path) -> Scenario:
     events = [line for line in lines if re.match(r"[+0-9]", line)]
     for line in lines[: len(lines) - len(events)]:
         settings.take(line)
-    stage.answers_starts = settings.answer_starts
+    stage.answers_starts, stage.runbooks = settings.answer_starts, settings.runbooks
     if not settings.from_nothing:
         _begin(stage, settings)
     before = len(stage.steps)
@@ -171,10 +172,11 @@ def play(path: Path) -> Scenario:
             _happen(stage, settings, line)
         except (ScenarioError, AssertionError, StopIteration, ValueError) as error:
             raise ScenarioError(f"{path.name}: {line}: {error}") from error
-    rows = [_row(at, each) for at, _, stepped in stage.steps[before:] for each in stepped.decisions]
+    rows = [row(at, each) for at, _, stepped in stage.steps[before:] for each in stepped.decisions]
     kept = [row for row in rows if settings.show_timers or not re.match(r"\S+  (Set|Cancel)Timer", row)]
     scenario.decided = "".join(f"{row}\n" for row in kept)
     scenario.digest = sha256(repr((stage.decisions(), stage.state)).encode()).hexdigest()
+    scenario.steps = stage.steps
     scenario.moves = [move for _, _, stepped in stage.steps for move in stepped.moves]
     return scenario
 
@@ -199,7 +201,7 @@ def _happen(stage: Stage, settings: Settings, line: str) -> None:
     if words[-1].startswith("@"):
         name = words.pop()[1:]
     of_the_world = proves(stage, name, words) or _of_gateway(stage, name, words) or _of_host(stage, words)
-    of_the_world = of_the_world or happens(stage, name, words, usec)
+    of_the_world = of_the_world or happens(stage, name, words, usec) or rules(stage, words) or writes(stage, words)
     if not (of_the_world or _of_gatedog(stage, settings, words) or _of_people(stage, name, words)):
         raise ScenarioError(f"no event reads {' '.join(words)!r}")
 
@@ -274,6 +276,8 @@ def _of_gatedog(stage: Stage, settings: Settings, words: list[str]) -> bool:
             stage.feed(PolicyRejected(problems=tuple(problems)))
         case ["limit", limit, dropped]:
             stage.feed(LimitReached(limit=limit, subject="uid 1001", dropped=int(dropped)))
+        case ["evidence-overflows", folder]:
+            stage.feed(LimitReached(limit=EVIDENCE_KEPT, subject=folder, dropped=1))
         case ["socket", "lost" | "made-again" as became]:
             stage.socket_lost(made_again=became == "made-again")
         case ["journal", "fails", reason]:
@@ -330,55 +334,11 @@ def _of_people(stage: Stage, name: str, words: list[str]) -> bool:
             stage.contact_takes(incident, person, again=True)
         case [person, "took", incident, ago, "ago"]:
             stage.contact_takes(incident, person, ago=ago)
-        case [who, "asks", "page-retry"]:
-            given_up = stage.state.given_up[-1].page.page if stage.state.given_up else ""
-            stage.asks(who, "page-retry", subject=given_up)
-        case [who, "asks", "ack" | "unack" | "incident-close" as verb, incident, *rest]:
-            pairs = dict(zip(rest[::2], rest[1::2], strict=True))
-            stage.asks(who, verb, pairs.get("because", ""), incident=incident, lasting=pairs.get("for", ""))
-        case [who, "asks", verb, *rest] if verb in QUIET_VERBS:
-            pairs = dict(zip(rest[::2], rest[1::2], strict=True))
-            lasting, about = pairs.get("for", ""), pairs.get("about", "")
-            stage.asks(who, verb, pairs.get("because", ""), name=name, lasting=lasting, subject=about)
-        case [who, "asks", "page-test", severity]:
-            stage.asks(who, "page-test", severity=severity)
-        case [who, "asks", verb, *reason]:
-            stage.asks(who, verb, " ".join(reason), name=name)
+        case [who, "asks", verb, *rest]:
+            ask(stage, name, who, verb, rest)
         case _:
             return False
     return True
-
-
-# -- decisions -----------------------------------------------------------------------------------------------------
-
-
-def _row(at_usec: int, decision: Decision) -> str:
-    seconds = at_usec // SECOND
-    at = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{at}  {_words(decision):<42} [{decision.rule.value}]  {decision.because}"
-
-
-def _words(decision: Decision) -> str:
-    name = type(decision).__name__
-    match decision:
-        case StartGateway(charge=charge):
-            return f"{name} {charge.value}"
-        case EndingJudged(ending=ending, asked=asked):
-            return f"{name} {ending.value} {'asked' if asked else 'unasked'}"
-        case IncidentOpened() | IncidentReopened() | IncidentExtended():
-            return f"{name} {decision.incident} {decision.severity.value}"
-        case QueuePage(severity=severity, update=update, channels=channels):
-            return f"{name} {severity.value} {update.value} > {' '.join(channels)}"
-        case HealthChanged(health=health):
-            return f"{name} {health.value}"
-        case AnswerRequest(outcome=outcome):
-            return f"{name} {outcome.value}"
-        case SetTimer(timer=timer):
-            return f"{name} {timer.kind.value}"
-        case CancelTimer(timer=timer):
-            return f"{name} {timer.kind.value}"
-        case _:
-            return f"{name} {decision.charge.value}" if hasattr(decision, "charge") else name
 
 
 @pytest.fixture

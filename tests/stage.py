@@ -60,6 +60,7 @@ from watchdog.core.peer import Peer
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
 from watchdog.core.rival import JobKind, Rival, RivalKind
 from watchdog.core.rules import RULES_VERSION
+from watchdog.core.run import MachineRunbook
 from watchdog.core.state import EMPTY, GatewayState, Incident, PendingPage, State
 from watchdog.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId
@@ -104,6 +105,7 @@ class Stage(Sensing):
         self.boot_count = 1
         self.synchronised = True
         self.answers_starts = False
+        self.runbooks: tuple[MachineRunbook, ...] = ()
         self.break_glass_usec = Usec(0)
         self.taken: PageAcknowledged | None = None
         self._pid = 1000
@@ -166,7 +168,7 @@ class Stage(Sensing):
     def policy_loads(self, *gateways: GatewayPolicy, escalation: EscalationPolicy | None = None) -> None:
         """Put a policy in force."""
         ordered = tuple(sorted(gateways, key=lambda each: each.name))
-        policy = Policy(gateways=ordered, escalation=escalation or EscalationPolicy())
+        policy = Policy(gateways=ordered, escalation=escalation or EscalationPolicy(), runbooks=self.runbooks)
         self.feed(PolicyLoaded(policy=policy, digest=f"digest-{len(self.steps)}"))
 
     def journal_damaged(self, record: str, *held: str) -> None:

@@ -93,7 +93,8 @@ def test_other_watchdog_is_caught() -> None:
 def test_every_dependency_is_accounted_for() -> None:
     """Each library of pyproject.toml has its row, with room, reason and licence, in the record of dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["systemd"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["systemd"], *extras["web"]]
     names = {re.split(r"[<>=!~ \[]", requirement, maxsplit=1)[0] for requirement in wanted}
     rows = set(re.findall(r"^\| `([a-z]+)` \|", DEPENDENCIES_RECORD.read_text(), re.MULTILINE))
 

@@ -14,16 +14,18 @@ from typing import Any
 
 import pytest
 
+from watchdog.core.breaker import BREAKER
 from watchdog.core.health import HEALTH
 from watchdog.core.hold import HOLD
 from watchdog.core.incident import INCIDENT
 from watchdog.core.phase import PHASE
 from watchdog.core.probes import PROBE
 from watchdog.core.rules import RuleId
+from watchdog.core.runtable import RUN
 from watchdog.core.tables import Machine
 
 UNIT_TESTS = sorted((Path(__file__).parent / "unit").glob("test_core_*.py"))
-MACHINES = (PHASE, HOLD, INCIDENT, HEALTH, PROBE)
+MACHINES = (PHASE, HOLD, INCIDENT, HEALTH, PROBE, RUN, BREAKER)
 Play = Callable[[Path], Any]
 
 NOT_YET_REACHABLE: dict[RuleId, str] = {

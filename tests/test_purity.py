@@ -22,6 +22,7 @@ ALLOWED_MODULES = (
     "functools",
     "itertools",
     "math",
+    "operator",
     "shlex",  # quote, for commands that people paste
     "typing",
     "watchdog.core",

@@ -25,6 +25,7 @@ CORE_FUNCTION_LINES_MAX = 40
 BANNED_WORDS = ("manager", "handler", "helper", "util", "utils", "service", "data")
 
 LIBRARY_ROOMS = {
+    "aiohttp": "web/",
     "apscheduler": "sensors/alarm.py",
     "asyncvarlink": "control/",
     "click": "cli/",

@@ -16,6 +16,7 @@ from asyncvarlink import VarlinkInterfaceRegistry
 from watchdog.control import dispatch
 from watchdog.control.interface import NotVarlink, SupervisorInterface
 from watchdog.control.receiver import MessageTooLarge, Receiver
+from watchdog.control.ruleswire import RulesStatus
 from watchdog.control.supervision import Offered, RequestAnswer
 from watchdog.control.wire import (
     AskedStatus,
@@ -143,6 +144,9 @@ class NoSupervision:
     def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
         assert gateway.isascii()
         return WhoStatus(origin="unknown", rule="r", because="b", trail="t", sure="s", trusted=False)
+
+    def rules(self, *, look: bool) -> RulesStatus:
+        raise NotImplementedError  # likewise
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         assert -(2**63) < after_seq < 2**63

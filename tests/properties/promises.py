@@ -46,6 +46,7 @@ NAMES = (GatewayName("a"), GatewayName("b"))
 WINDOWS = (Window(starts=3, per_usec=10 * MINUTE), Window(starts=5, per_usec=2 * HOUR))
 SELF_WINDOWS = (Window(starts=2, per_usec=20 * MINUTE), Window(starts=3, per_usec=4 * HOUR))
 AUTOMATIC = (Charge.AUTOMATIC, Charge.SELF_RESTART)
+FOR_ANYBODY = (Verb.HYPOTHESISE, Verb.PROPOSE_POLICY, Verb.CHECK_ACTION)
 SAFE = (*AUTOMATIC, Charge.BOOT, Charge.SLOW)
 """What safe mode counts: every start that nobody asked for."""
 
@@ -177,6 +178,8 @@ class Promises:
         answers = [each for each in after.decisions if isinstance(each, AnswerRequest)]
         asked = isinstance(event, happened.ActionRequested)
         assert len(judged) == len(answers) == int(asked)
+        if isinstance(event, happened.ActionRequested) and event.verb in FOR_ANYBODY:
+            return  # nothing follows from those until a person says so
         for origin, answer in zip(judged, answers, strict=True):
             if origin.origin in (OriginKind.SUPERVISED, OriginKind.UNKNOWN):
                 assert answer.outcome is Outcome.REFUSED

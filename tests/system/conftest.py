@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alertmanager import Alertmanager, Unavailable, command, running
+from alertmanager import Alertmanager, command, running
 from peers import KERNELS, STRANGER
+from unpacked import Unavailable
 
 from watchdog.control.interface import NAME
 from watchdog.control.listening import listen
 from watchdog.control.reply import SupervisorFacts, status_reply
+from watchdog.control.ruleswire import RulesStatus
 from watchdog.control.server import ControlLimits, ControlServer, ProductWords
 from watchdog.control.supervision import Offered, RequestAnswer
 from watchdog.control.tokens import Rate
@@ -73,6 +75,9 @@ class FakeSupervision:
             message="no",
             next_commands=("gatedog whoami",),
         )
+
+    def rules(self, *, look: bool) -> RulesStatus:
+        return RulesStatus(folder="", store="", committed=0, in_force=0, trouble="", min_signers=1)
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         return [record for record in self.journal if record["seq"] > after_seq][:limit]

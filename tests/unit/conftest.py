@@ -95,9 +95,9 @@ class Screenplay(Stage):
         """Find records missing."""
         self.feed(JournalGapFound(after_seq=Seq(3), lost=4, reason="no space left on device"))
 
-    def limit(self, limit: str, *, dropped: int) -> None:
+    def limit(self, limit: str, *, dropped: int, subject: str = "") -> None:
         """Reach a limit."""
-        self.feed(LimitReached(limit=limit, subject="", dropped=dropped))
+        self.feed(LimitReached(limit=limit, subject=subject, dropped=dropped))
 
     def delivered(self, page: str, channel: str) -> None:
         """Report a delivery, whatever waits."""

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from watchdog.approval.challenge import challenge_text, make_nonce
+from watchdog.approval.challenge import challenge_text, make_nonce, namespace_of
 from watchdog.core.approval import Challenge
+from watchdog.core.enclosure import PostmortemOffered
 from watchdog.core.identity import BootId, GatewayName, IncidentId, RequestId
 from watchdog.core.timeline import HOUR, Usec
 from watchdog.core.verbs import Verb
+from watchdog.journal.codec import enclosed_to_json
 
 CHALLENGE = Challenge(
     request=RequestId("REQ-7"),
@@ -43,6 +45,7 @@ OTHERWISE = {
     "signer": "bob@ops",
     "boot": BootId("other"),
     "expires_wall_usec": Usec(1),
+    "enclosed": PostmortemOffered(cause="a disk was full"),
 }
 NOT_SIGNED = {"asker_uid", "given_usec", "used"}
 """What the memory keeps beside a challenge, and nobody approves."""
@@ -50,7 +53,8 @@ NOT_SIGNED = {"asker_uid", "given_usec", "used"}
 
 def text(challenge: Challenge = CHALLENGE, journal: str = "j1", host: str = "web1") -> bytes:
     """Write the challenge on the usual machine."""
-    return challenge_text(challenge, journal=journal, host=host)
+    enclosed = None if challenge.enclosed is None else enclosed_to_json(challenge.enclosed)
+    return challenge_text(challenge, journal=journal, host=host, enclosed=enclosed)
 
 
 def test_text_is_pinned() -> None:
@@ -74,6 +78,23 @@ def test_every_signed_field_is_in_the_text(name: str) -> None:
     other: dict[str, Any] = {name: OTHERWISE[name]}
 
     assert text(replace(CHALLENGE, **other)) != text()
+
+
+def test_what_a_request_brought_along_cannot_be_left_out_of_the_text() -> None:
+    """A person signs the very words that are carried out, or there is nothing to sign."""
+    with_words = replace(CHALLENGE, enclosed=PostmortemOffered(cause="a disk was full"))
+
+    assert b'"enclosed":{"cause":"a disk was full","kind":"PostmortemOffered"}' in text(with_words)
+    with pytest.raises(ValueError, match="REQ-7"):
+        challenge_text(with_words, journal="j1", host="web1")
+
+
+def test_a_cause_is_signed_for_a_purpose_of_its_own() -> None:
+    """Who may say why it happened need not be who may say what happens next."""
+    cause = replace(CHALLENGE, verb=Verb.SIGN_CAUSE)
+
+    assert (namespace_of(CHALLENGE), namespace_of(cause)) == ("gatedog-approve", "gatedog-cause")
+    assert b'"kind":"gatedog-cause"' in text(cause)
 
 
 def test_text_is_of_one_machine_and_memory() -> None:

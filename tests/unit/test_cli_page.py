@@ -97,7 +97,7 @@ def test_the_doctor_fails_a_fresh_installation(fake_daemon: FakeDaemon, tmp_path
 
     assert result.exit_code == 2
     assert not found["ok"]
-    assert failed == {"channel-independent", "page-test", "dead-man"}
+    assert failed == {"channel-independent", "page-test", "dead-man", "policy"}
     assert all(each["fix"] for each in found["checks"] if each["verdict"] != "ok")
 
 

@@ -110,7 +110,8 @@ def commands_in(source: str) -> Iterator[str]:
                 pass
             case _:
                 continue
-        is_whole = not text.endswith(" ")  # the constant parts of an f-string are visited, too
+        # The constant parts of an f-string are visited, too; a template is tried filled in, below.
+        is_whole = not text.endswith(" ") and "{" not in text
         if is_whole and text.startswith("gatedog ") and text.split()[1] not in SENTENCES:
             yield text
 

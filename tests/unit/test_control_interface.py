@@ -11,6 +11,8 @@ from asyncvarlink.interface import varlinksignature
 import watchdog.control
 from watchdog.control import dispatch
 from watchdog.control.interface import NAME, SupervisorInterface, interface_text, one_line
+from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
 from watchdog.control.wire import (
     AskedStatus,
@@ -67,6 +69,12 @@ class FakeSupervision:
         return WhoStatus(
             origin="unknown", rule="origin.no-tty", because="no terminal", trail="uid 1", sure="x", trusted=False
         )
+
+    def runbooks(self) -> RunbooksStatus:
+        return RunbooksStatus(host="here", runbooks=[], runs=[])
+
+    def rules(self, *, look: bool) -> RulesStatus:
+        return RulesStatus(folder="", store="", committed=0, in_force=0, trouble="", min_signers=1)
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         return []
@@ -137,7 +145,7 @@ def test_each_method_is_one_of_the_contract() -> None:
 
     probing = {"Probes", "ProbeHistory", "ProbeRun"}
     asking = {"Request", "Requests", "WhoAmI"}
-    assert methods == {"Status", "Pager", "Events", "Incidents", "Explain"} | asking | probing
+    assert methods == {"Status", "Pager", "Rules", "Runbooks", "Events", "Incidents", "Explain"} | asking | probing
 
 
 def test_a_request_becomes_an_event_with_the_evidence_on_its_writer() -> None:

@@ -133,6 +133,14 @@ def test_the_daemon_may_say_better_what_a_gateway_is() -> None:
     assert (bare.kind, bare.what, bare.budget) == ("unknown", "", [])
 
 
+def test_memory_is_what_the_daemon_measured() -> None:
+    """The state knows no memory of the last minutes; what the daemon hands in is shown for its gateway alone."""
+    facts = replace(FACTS, memory=((NAME, (0, 412)), (GatewayName("other"), (9,))))
+
+    assert status_reply(State(policy=POLICY, gateways=(UP,)), facts).gateways[0].memory_kib == [0, 412]
+    assert shown(UP)["memory_kib"] == []
+
+
 def test_why_is_the_hold_or_the_last_ending_or_the_wish() -> None:
     """The sentence beside the word is the reason it is so."""
     dead = GatewayState(name=NAME, phase=Phase.BACKOFF, last_exit=ExitRecord(code=1, last_line="boom"))

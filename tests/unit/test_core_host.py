@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from watchdog.core.decisions import (
+    DropEvidence,
     IncidentExtended,
     IncidentOpened,
     IncidentResolved,
@@ -16,6 +17,7 @@ from watchdog.core.decisions import (
     StartGateway,
     StopGateway,
 )
+from watchdog.core.host import EVIDENCE_KEPT
 from watchdog.core.policy import EscalationPolicy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Phase
@@ -129,6 +131,34 @@ def test_a_limit_that_is_reached_is_a_notice(play: Any) -> None:
     page = play.decided(QueuePage, rule=RuleId.LIMIT_REACHED, severity=Severity.INFO)
 
     assert "14 dropped" in page.because
+
+
+def test_the_oldest_evidence_gives_way_when_its_incident_is_over(play: Any) -> None:
+    """What people still work on stays; what is over goes, on record, and nobody is told."""
+    play.given()
+    play.ends(code=4711)
+    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-1/9.3")
+    play.decided(NothingDone, rule=RuleId.EVIDENCE_BOUNDED)
+    play.asks("human", "incident-close", incident="INC-1")
+    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-1/9.3")
+    play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-1", folder="incidents/INC-1/9.3")
+    play.decided_often(QueuePage, 0, rule=RuleId.LIMIT_REACHED)
+
+
+def test_the_evidence_of_a_forgotten_incident_gives_way(play: Any) -> None:
+    """Incidents that are no longer remembered are over."""
+    play.given()
+    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-77/9.3")
+    play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-77")
+
+
+def test_only_a_folder_of_evidence_is_dropped(play: Any) -> None:
+    """A name of another form removes nothing."""
+    play.given()
+    for folder in ("incidents/INC-1", "incidents/INC-1/../INC-2", ""):
+        play.limit(EVIDENCE_KEPT, dropped=1, subject=folder)
+        play.decided(NothingDone, rule=RuleId.EVIDENCE_BOUNDED)
+        play.decided_often(DropEvidence, 0)
 
 
 def test_a_socket_that_was_taken_away_is_one_story(play: Any) -> None:

@@ -97,6 +97,25 @@ def test_the_same_trouble_within_a_day_is_an_update(later: str, kind: type[Decis
     play.decided_often(QueuePage, 1, rule=RuleId.ANOMALY)
 
 
+def test_a_page_says_which_incidents_were_about_the_same(play: Any) -> None:
+    """Whoever is woken sees that it was seen before, and where to look; at most three by name."""
+    play.given()
+    said = []
+    for _ in range(5):
+        anomaly(play, "25h")
+        said.append(play.decided(QueuePage, update=PageUpdate.OPENED).because.partition("; seen ")[2])
+        play.asks("human", "incident-close", incident=f"INC-{play.state.incident_count}")
+        play.decided(IncidentResolved)
+
+    assert said == [
+        "",
+        "once before: INC-1",
+        "2 times before: INC-2, INC-1",
+        "3 times before: INC-3, INC-2, INC-1",
+        "4 times before: INC-4, INC-3, INC-2, ...",
+    ]
+
+
 def test_a_human_closes_a_story_and_with_it_the_chain(play: Any) -> None:
     """Somebody has looked: the next ending begins a new row."""
     play.given()

@@ -25,7 +25,8 @@ from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import HOUR
 from watchdog.core.verbs import Verb
 
-EVERY_VERB = pytest.mark.parametrize("verb", [verb.value for verb in Verb])
+FOR_ANYBODY = (Verb.HYPOTHESISE, Verb.PROPOSE_POLICY, Verb.CHECK_ACTION)
+EVERY_VERB = pytest.mark.parametrize("verb", [verb.value for verb in Verb if verb not in FOR_ANYBODY])
 TRUSTED_TWICE = BudgetPolicy(trusted=(Window(starts=2, per_usec=HOUR),))
 
 

@@ -5,8 +5,9 @@ from watchdog.core.healthpolicy import ProbeKind, ProbePolicy
 from watchdog.core.identity import GatewayName
 from watchdog.core.observations import ProbeCause, ProbeResult
 from watchdog.core.timeline import SECOND
-from watchdog.daemon.probeview import look_status, probe_row
+from watchdog.daemon.probeview import look_status, memory_cells, probe_row
 from watchdog.sensors.prober import Look, ProbeStanding
+from watchdog.sensors.vitals import Point
 
 LOOK = Look(at_usec=40 * SECOND, took_usec=7, result=ProbeResult.FAILED, cause=ProbeCause.LOCAL, detail="refused")
 NAME = GatewayName("openclaw")
@@ -43,3 +44,25 @@ def test_a_probe_that_does_not_look_has_no_turn() -> None:
     row = probe_row(ProbeStanding(gateway=NAME, policy=policy, last=None, due_usec=None), 42 * SECOND)
 
     assert (row.what, row.last, row.due_in_usec) == ("agent doctor", None, None)
+
+
+def test_memory_is_shown_on_a_grid_of_the_last_two_hours() -> None:
+    """Each cell holds the most of its three minutes, the present one last; what is older or unknown is not in it."""
+    now = 10_000 * SECOND
+
+    def point(ago_s: int, kib: int | None) -> Point:
+        at_usec = now - ago_s * SECOND
+        return Point(at_usec=at_usec, pid=7, memory_kib=kib, handles=1, threads=1, processes=1, sockets=None)
+
+    cells = memory_cells(
+        [point(7201, 9), point(7199, 4), point(400, 5), point(370, 7), point(190, None), point(5, 6), point(-3, 8)], now
+    )
+
+    assert cells == (4, *[0] * 36, 7, 0, 8)
+
+
+def test_memory_that_was_never_measured_takes_no_room() -> None:
+    """A gateway nobody could look into has no grid of zeros."""
+    unseen = Point(at_usec=1, pid=7, memory_kib=None, handles=None, threads=None, processes=None, sockets=None)
+
+    assert memory_cells([], SECOND) == memory_cells([unseen], SECOND) == ()

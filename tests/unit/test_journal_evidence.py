@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from recorded_night import EVIDENCE, ONE, record_night
 
-from watchdog.core.decisions import CollectEvidence
-from watchdog.core.events import EvidenceCollected
+from watchdog.core.decisions import CollectEvidence, DropEvidence
+from watchdog.core.events import EvidenceCollected, HostShutdownBegan
 from watchdog.core.identity import ActionId
+from watchdog.core.rules import RuleId
 from watchdog.daemon.evidence import keep_evidence
 from watchdog.journal.evidence import FILES_MAX, Evidence, check_evidence, owed
 from watchdog.journal.reader import JournalReader, Record
@@ -128,6 +129,22 @@ def test_evidence_that_was_asked_for_and_not_kept_is_owed(state: Path) -> None:
 
     assert owed(ONE, records) == ()
     assert owed(ONE, records[:1]) == ("19.4",)
+
+
+def test_evidence_that_gave_way_is_no_problem(state: Path) -> None:
+    """A folder that the core had dropped, on record, is told as dropped, whether or not it is still there."""
+    records = filed(state)
+    (kept,) = [each for each in records if type(each.stamped.event).__name__ == "EvidenceCollected"]
+    drop = DropEvidence(
+        gateway=kept.stamped.event.gateway, rule=RuleId.EVIDENCE_BOUNDED, because="full", incident=ONE, folder=FOLDER
+    )
+    dropping = replace(kept, stamped=replace(kept.stamped, event=HostShutdownBegan()), decisions=(drop,))
+    for spoil in (grow, vanish):
+        spoil(state / FOLDER)
+        (found,) = check_evidence(state, ONE, (*records, dropping))
+        assert (found.dropped, found.problems, found.files) == (kept.stamped.stamp.seq, (), ())
+
+    assert check_evidence(state, ONE, records)[0].problems == ("19.4 is gone",)
 
 
 def test_seal_tells_names_and_borders_apart() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from watchdog.core.policy import BudgetPolicy, CommandPolicy, OnExhausted, Readiness, Window
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
+from watchdog.policyfile.bundle import bundle_of
 from watchdog.policyfile.load import LoadedPolicy, digest_of, load_policy, parse_policy, read_policy
 from watchdog.policyfile.pagersettings import NO_FILE
 from watchdog.policyfile.problems import PolicyProblems, Problem
@@ -287,9 +288,9 @@ def test_bundle_is_loaded_with_digest_and_source(tmp_path: Path) -> None:
 
     loaded = load_policy(file)
 
-    assert loaded == LoadedPolicy(
-        policy=parse_policy(SMALL.encode(), ""), pager=NO_FILE, digest=digest_of(SMALL.encode(), b""), source=str(file)
-    )
+    bundle = bundle_of([("policy.toml", SMALL.encode())])
+    policy = parse_policy(SMALL.encode(), "")
+    assert loaded == LoadedPolicy(policy=policy, pager=NO_FILE, bundle=bundle, source=str(file))
     assert load_policy(tmp_path) == loaded
 
 

@@ -220,3 +220,13 @@ def test_plain_text_stays_as_it_is() -> None:
 def test_agent_cannot_close_its_quotes() -> None:
     """A quote inside the agent's words is no quote any more."""
     assert agent_says('a" next: b') == 'agent says: "a\' next: b"'
+
+
+def test_a_walk_says_which_incidents_were_about_the_same() -> None:
+    """Below the headline stands how often it was seen before, and where; nothing of the kind when it never was."""
+    once = explain(ONE, (KEPT,), ("INC-7",)).splitlines()
+    often = explain(ONE, (KEPT,), ("INC-9", "INC-7\x1b[2J")).splitlines()
+
+    assert once[1] == "seen 1 time before: INC-7"
+    assert often[1] == "seen 2 times before: INC-9, INC-7\\x1b[2J"
+    assert "seen" not in "".join(explain(ONE, (KEPT,)).splitlines()[1:])

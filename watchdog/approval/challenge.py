@@ -10,9 +10,12 @@ import json
 import secrets
 
 from watchdog.core.approval import Challenge
+from watchdog.core.verbs import Verb
 
 KIND = "gatedog-approve"
-"""Also the namespace of the signature, so that nothing signed for another purpose (a commit, a login) fits."""
+CAUSE = "gatedog-cause"
+"""Also the namespaces of their signatures, so that nothing signed for another purpose (a commit, a login) fits: who may
+say why it happened need not be who may say what happens next."""
 VERSION = 1
 NONCE_BYTES = 16
 
@@ -22,14 +25,25 @@ def make_nonce() -> str:
     return secrets.token_hex(NONCE_BYTES)
 
 
-def challenge_text(challenge: Challenge, *, journal: str, host: str) -> bytes:
+def namespace_of(challenge: Challenge) -> str:
+    """Return the namespace in which a challenge is signed."""
+    return CAUSE if challenge.verb is Verb.SIGN_CAUSE else KIND
+
+
+def challenge_text(challenge: Challenge, *, journal: str, host: str, enclosed: object = None) -> bytes:
     """Write the challenge as it is signed: canonical JSON, one line with its end.
 
     `journal` and `host` bind it to this memory on this machine: an approval cannot be carried to another one, nor be
-    used again after a journal was set back.
+    used again after a journal was set back. `enclosed` is what the request brought along, as JSON: what is signed is
+    read before it is signed, so it stands here whole and not as a digest.
+
+    Raises:
+        ValueError: `enclosed` is not what the challenge holds: nobody would sign what is carried out.
     """
-    words = {
-        "kind": KIND,
+    if (enclosed is None) != (challenge.enclosed is None):
+        raise ValueError(f"{challenge.request}: the text must hold what the request brought along, and nothing else")
+    words: dict[str, object] = {
+        "kind": namespace_of(challenge),
         "version": VERSION,
         "journal": journal,
         "host": host,
@@ -47,4 +61,6 @@ def challenge_text(challenge: Challenge, *, journal: str, host: str) -> bytes:
         "nonce": challenge.nonce,
         "expires_wall_usec": challenge.expires_wall_usec,
     }
+    if enclosed is not None:
+        words["enclosed"] = enclosed
     return json.dumps(words, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"

@@ -15,6 +15,7 @@ was already answered or is too old (core/proof.py).
 
 import base64
 import binascii
+import time
 from pathlib import Path
 
 from watchdog.approval.challenge import KIND
@@ -26,8 +27,7 @@ from watchdog.core.approval import SignatureFault
 from watchdog.core.timeline import SECOND
 from watchdog.core.values import dataclass
 
-NAMESPACE = KIND
-TEXT_BYTES_MAX = 16 * 1024
+TEXT_BYTES_MAX = 64 * 1024
 REVOKED_BYTES_MAX = 1024 * 1024
 TIMEOUT_USEC = 5 * SECOND
 WORDS_MAX = 200
@@ -71,31 +71,36 @@ class _Faulty(Exception):  # noqa: N818 - said of the signature
         self.detail = detail
 
 
-def verify(
+def verify(  # noqa: PLR0913 - what a signature must fit, each by its name
     signature: bytes,
     text: bytes,
     *,
     principal: str,
-    signers: Path,
-    revoked: Path | None = None,
+    signers: Path | Signers,
+    revoked: Path | bytes | None = None,
+    namespace: str = KIND,
     touch_required: bool = False,
     keygen: str = "ssh-keygen",
     timeout_usec: int = TIMEOUT_USEC,
+    at_wall_usec: int | None = None,
 ) -> Verdict:
     """Say whether `signature` (armoured, as ssh-keygen writes it) is `principal`'s over `text`.
 
-    `revoked` is a file of revoked keys, a KRL or a list of public keys; once named, it must be there. `keygen` is the
-    bare name of a program in a trusted folder, or an absolute path. Raises nothing: what goes wrong is a fault. Blocks
-    for at most twice `timeout_usec`, so it belongs into a worker thread.
+    `namespace` is what it must have been made for. `signers` were read already, or lie in a file; so do `revoked`,
+    revoked keys as a KRL or a list of public keys: a file that is named must be there. `keygen` is the bare name of a
+    program in a trusted folder, or an absolute path.
+    `at_wall_usec` is when it was made, where that is not now: a key's time is compared with it.
+    Raises nothing: what goes wrong is a fault. Blocks for at most twice `timeout_usec`: a worker thread's work.
     """
     parsed: SshSignature | None = None
     try:
         parsed = _parse(signature)
-        _check_purpose(parsed, text)
-        listed = _read_signers(signers)
-        revocations = None if revoked is None else _read_revoked(revoked)
+        _check_purpose(parsed, text, namespace)
+        listed = signers if isinstance(signers, Signers) else _read_signers(signers)
+        _check_any(listed, signers)
+        revocations = _read_revoked(revoked) if isinstance(revoked, Path) else revoked
         _check_listed(parsed, principal, listed)
-        _check(parsed, text, principal, listed, revocations, _find(keygen, timeout_usec))
+        _check(parsed, text, principal, listed, revocations, _find(keygen, timeout_usec), at_wall_usec)
         _check_touch(parsed, required=touch_required)
     except _Faulty as found:
         return _failed(found, parsed)
@@ -109,9 +114,9 @@ def _parse(signature: bytes) -> SshSignature:
         raise _Faulty(SignatureFault.UNREADABLE, f"the signature cannot be read: {error}") from error
 
 
-def _check_purpose(parsed: SshSignature, text: bytes) -> None:
-    if parsed.namespace != NAMESPACE:
-        detail = f"it was made for another purpose; sign again with: -n {NAMESPACE}"
+def _check_purpose(parsed: SshSignature, text: bytes, namespace: str) -> None:
+    if parsed.namespace != namespace:
+        detail = f"it was made for another purpose; sign again with: -n {namespace}"
         raise _Faulty(SignatureFault.OTHER_NAMESPACE, detail)
     if len(text) > TEXT_BYTES_MAX:
         raise _Faulty(SignatureFault.VERIFIER_FAILED, f"the text is larger than {TEXT_BYTES_MAX} bytes")
@@ -137,13 +142,16 @@ def _failed(found: _Faulty, parsed: SshSignature | None) -> Verdict:
 
 def _read_signers(path: Path) -> Signers:
     try:
-        listed = read_signers(path)
+        return read_signers(path)
     except Untrusted as error:
         raise _Faulty(SignatureFault.NO_SIGNERS, f"nobody may sign: {error}") from error
+
+
+def _check_any(listed: Signers, source: Path | Signers) -> None:
     if not listed.lines:
-        why = listed.faults[0] if listed.faults else "it has no line with a key"
-        raise _Faulty(SignatureFault.NO_SIGNERS, f"nobody may sign: in {path} {why}")
-    return listed
+        where = source if isinstance(source, Path) else "allowed_signers"
+        why = listed.faults[0] if listed.faults else "no line with a key counts"
+        raise _Faulty(SignatureFault.NO_SIGNERS, f"nobody may sign: in {where} {why}")
 
 
 def _read_revoked(path: Path) -> bytes:
@@ -174,11 +182,19 @@ def _check_listed(parsed: SshSignature, principal: str, listed: Signers) -> None
 
 
 def _check(
-    parsed: SshSignature, text: bytes, principal: str, listed: Signers, revocations: bytes | None, keygen: Keygen
+    parsed: SshSignature,
+    text: bytes,
+    principal: str,
+    listed: Signers,
+    revocations: bytes | None,
+    keygen: Keygen,
+    at_wall_usec: int | None,
 ) -> None:
     """Have it verified; anything but the one good answer is a fault."""
     files = {"<signature>": parsed.armoured, "<signers>": listed.lines_of(principal)}
-    arguments = ["-Y", "verify", "-I", principal, "-n", NAMESPACE, "-f", "<signers>", "-s", "<signature>"]
+    arguments = ["-Y", "verify", "-I", principal, "-n", parsed.namespace, "-f", "<signers>", "-s", "<signature>"]
+    if at_wall_usec is not None:
+        arguments += ["-O", f"verify-time={_moment(at_wall_usec)}"]
     if revocations is not None:
         files["<revoked>"] = revocations
         arguments += ["-r", "<revoked>"]
@@ -197,9 +213,13 @@ def _check(
     raise _Faulty(SignatureFault.UNKNOWN_SIGNER, f"ssh-keygen knows no line of {principal} for {parsed.fingerprint}")
 
 
+def _moment(wall_usec: int) -> str:
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(wall_usec // SECOND))
+
+
 def _good_line(principal: str, parsed: SshSignature) -> bytes:
     kind = KEY_WORDS[parsed.key_type]
-    return f'Good "{NAMESPACE}" signature for {principal} with {kind} key {parsed.fingerprint}\n'.encode("ascii")
+    return f'Good "{parsed.namespace}" signature for {principal} with {kind} key {parsed.fingerprint}\n'.encode("ascii")
 
 
 def _ask(keygen: Keygen, arguments: list[str], files: dict[str, bytes], given: bytes = b"") -> Answer:
@@ -247,7 +267,7 @@ def _explain(fault: SignatureFault, principal: str, parsed: SshSignature, answer
             when = "valid-before" if b"has expired" in answer.errors else "valid-after"
             return f"the key {parsed.fingerprint} of {principal} is out of its time; see {when} in its line"
         case SignatureFault.OTHER_NAMESPACE:
-            return f'the line of {principal} does not allow this: add "{NAMESPACE}" to its namespaces'
+            return f'the line of {principal} does not allow this: add "{parsed.namespace}" to its namespaces'
         case _:
             return f"the signature cannot be read: {_words(answer)}"
 

@@ -26,13 +26,15 @@ STREAM_TIMEOUT_S = 10.0
 
 _ANSWERS: Mapping[str, tuple[int, str]] = {
     "Busy": (TRY_LATER, "gatedog status"),
-    "PermissionDenied": (NO_PERMISSION, "gatedog status"),
+    "PermissionDenied": (NO_PERMISSION, "gatedog whoami"),
     "InvalidParameter": (USAGE, "gatedog -h"),
     "UnknownGateway": (FAILED, "gatedog status"),
     "UnknownIncident": (FAILED, "gatedog incident list --all"),
     "UnknownProbe": (FAILED, "gatedog probe list"),
+    "UnknownVerb": (FAILED, "gatedog version"),
+    "Failed": (FAILED, "journalctl -u gatedog -n 30"),
 }
-_OTHER_ANSWER = (FAILED, "gatedog status")
+_OTHER_ANSWER = (FAILED, "gatedog version")
 
 
 def call(surroundings: Surroundings, method: str, timeout_s: float = 10.0, **parameters: Any) -> dict[str, Any]:
@@ -80,16 +82,21 @@ def request(
             f"{reply['outcome']}: {reply['message']}",
             exit_code=REFUSED if refused else FAILED,
             rule=reply["rule"],
-            next_=_in_order(reply["next_commands"], how_to_sign(reply["challenge"], reply["request"])),
+            next_=in_order(reply["next_commands"], how_to_sign(reply["challenge"], reply["request"])),
         )
     if not as_json:
-        output.say(f"{reply['message']}\n")
-        for command in reply["next_commands"]:
-            click.echo(f"  next: {command}", err=True)
+        tell_granted(reply)
     return 0
 
 
-def _in_order(ways: Sequence[str], signing: Sequence[str]) -> tuple[str, ...]:
+def tell_granted(reply: Mapping[str, Any]) -> None:
+    """Say what was granted, and what comes next."""
+    output.say(f"{reply['message']}\n")
+    for command in reply["next_commands"]:
+        click.echo(f"  next: {command}", err=True)
+
+
+def in_order(ways: Sequence[str], signing: Sequence[str]) -> tuple[str, ...]:
     """Put the command that signs before those that hand the signature in."""
     at = next((place for place, way in enumerate(ways) if " --signature " in way), len(ways))
     return (*ways[:at], *signing, *ways[at:])
@@ -103,7 +110,7 @@ def chosen_gateway(surroundings: Surroundings, named: str | None) -> str:
     if len(names) == 1:
         return str(names[0])
     if not names:
-        raise Trouble("gatedog watches no gateway", next_=("gatedog policy check",))
+        raise Trouble("gatedog watches no gateway: its policy names none", next_=("gatedog policy check",))
     raise click.UsageError(f"Several gateways are watched; name one of: {', '.join(names)}.")
 
 

@@ -15,9 +15,11 @@ from typing import Any, Final
 import click
 
 from watchdog.cli import asking
+from watchdog.cli.likeness import alike
 from watchdog.cli.paths import Surroundings
-from watchdog.cli.recorded import JOURNAL_FOLDER, journal_trouble, record_of
+from watchdog.cli.recorded import JOURNAL_FOLDER, journal_trouble
 from watchdog.cli.trouble import NO_PERMISSION, Trouble
+from watchdog.control.recordreply import record_of
 from watchdog.core.engine import step
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.state import EMPTY, State
@@ -25,6 +27,7 @@ from watchdog.core.timeline import HOUR
 from watchdog.core.values import dataclass
 from watchdog.journal.errors import JournalDamaged, JournalError, JournalNewer
 from watchdog.journal.evidence import Evidence, check_evidence, owed
+from watchdog.journal.evidencehead import is_evidence
 from watchdog.journal.reader import JournalReader, Record
 from watchdog.journal.verification import verify
 from watchdog.report.dossier import Checked, Dossier, heading, is_of_gateway
@@ -112,36 +115,17 @@ def check_in_place(
     except JournalError as error:
         raise journal_trouble(error) from None
     except PermissionError as error:
-        raise Trouble(f"{error.filename} may not be read", exit_code=NO_PERMISSION, code="no-permission") from None
+        why, ways = f"{error.filename} may not be read", (f"ls -ld {error.filename}",)
+        raise Trouble(why, exit_code=NO_PERMISSION, code="no-permission", next_=ways) from None
     if not records and not evidence and not found.problems:
         raise _unknown(incident)
     return found, evidence
-
-
-def alike(incidents: Iterable[dict[str, Any]], identity: str) -> list[dict[str, Any]] | None:
-    """Return the other incidents of the same fingerprint, newest first; None when that one is not among them."""
-    known = list(incidents)
-    mine = next((each for each in known if each["id"] == identity), None)
-    if mine is None:
-        return None
-    alike_ones = [each for each in known if each is not mine and _mark(each) == _mark(mine)]
-    return sorted(alike_ones, key=lambda each: -_number(str(each["id"])))
 
 
 def _named(identity: str) -> IncidentId:
     if not _SHAPE.fullmatch(identity):
         raise click.UsageError("An incident is named like this: INC-1.")
     return IncidentId(identity)
-
-
-def _mark(incident: dict[str, Any]) -> str:
-    # An earlier daemon tells no fingerprint: then only the incident itself is like itself.
-    return str(incident.get("fingerprint") or incident["id"])
-
-
-def _number(identity: str) -> int:
-    digits = identity.removeprefix("INC-")
-    return int(digits) if digits.isdecimal() else 0
 
 
 # -- from the state folder -----------------------------------------------------------------------------------------
@@ -305,7 +289,9 @@ def _dossier(
         raise _unknown(incident)
     if len(filed) > FILED_MAX:
         left_out.append(f"{len(filed) - FILED_MAX} records of the incident in its middle")
-        filed = (*filed[: FILED_MAX // 2], *filed[-FILED_MAX // 2 :])
+        middle = range(FILED_MAX // 2, len(filed) - FILED_MAX // 2)
+        # What people wrote stays, wherever it lies: a cause must not vanish behind a flood of records.
+        filed = tuple(each for place, each in enumerate(filed) if place not in middle or not is_evidence(each))
     seqs = frozenset(record.stamped.stamp.seq for record in filed)
     bare = Dossier(incident=incident, journal_id=journal_id, records=filed, filed=seqs)
     gateway = heading(bare).gateway

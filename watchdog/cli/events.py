@@ -5,7 +5,7 @@ Invariant: when the daemon does not answer the journal is read directly, never w
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import click
 
 from watchdog.cli import asking, output
 from watchdog.cli.durationtype import duration
+from watchdog.cli.likeness import seen_before
 from watchdog.cli.paths import Surroundings
-from watchdog.cli.recorded import JOURNAL_FOLDER, read_incident, read_since, read_tail, record_of, story_of
+from watchdog.cli.recorded import JOURNAL_FOLDER, read_incident, read_since, read_tail, story_of
 from watchdog.cli.trouble import Trouble
+from watchdog.control.recordreply import record_of
 from watchdog.core.identity import IncidentId
 from watchdog.report.moments import day
 from watchdog.report.story import explain as explain_text
@@ -47,7 +49,7 @@ def events(
     """Tell what happened and what was decided on it."""
     since = None if since_usec is None else time.time_ns() // 1000 - since_usec
     today = ""
-    for record in _records(surroundings, folder, since=since, count=count, follow=follow):
+    for record in journal_records(surroundings, folder, since=since, count=count, follow=follow):
         if as_json:
             output.say_json(record)
             continue
@@ -74,13 +76,14 @@ def explain(surroundings: Surroundings, subject: str | None, *, as_json: bool, f
     if as_json:
         output.say_json(reply)
         return
-    _say_walk(identity, [found for record in reply["records"] if (found := record_of(record)) is not None])
+    records = [found for record in reply["records"] if (found := record_of(record)) is not None]
+    _say_walk(identity, records, seen_before(surroundings, reply["incident"]))
 
 
-def _say_walk(identity: str, records: list[Any]) -> None:
+def _say_walk(identity: str, records: list[Any], seen: Sequence[str] = ()) -> None:
     if not records:
         raise Trouble(f"no record names {identity}", code="UnknownIncident", next_=("gatedog incident list --all",))
-    output.say(f"{explain_text(IncidentId(identity), records)}\n")
+    output.say(f"{explain_text(IncidentId(identity), records, seen)}\n")
 
 
 def _newest_incident(surroundings: Surroundings, gateway: str | None) -> str:
@@ -96,9 +99,10 @@ def _newest_incident(surroundings: Surroundings, gateway: str | None) -> str:
 # -- where records come from ---------------------------------------------------------------------------------------
 
 
-def _records(
+def journal_records(
     surroundings: Surroundings, folder: Path | None, *, since: int | None, count: int | None, follow: bool
 ) -> Iterator[Mapping[str, Any]]:
+    """Read records of the daemon, or of the journal of one that is dead: since an instant, the newest `count`, both."""
     if folder is None:
         try:
             first = _first_seq(surroundings, since, count)

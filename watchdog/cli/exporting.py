@@ -22,6 +22,7 @@ from watchdog.journal.evidence import Evidence
 from watchdog.report.dossier import Checked, Dossier, object_of
 from watchdog.report.incidenthtml import render_html
 from watchdog.report.incidentmarkdown import render_markdown
+from watchdog.report.postmortemlayers import papers_in
 from watchdog.report.redaction import Redactor
 
 EVIDENCE_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -40,15 +41,13 @@ def write_export(
     whole = checked(find(surroundings, identity, state)).dossier
     redactor = Redactor()
     dossier = redacted(whole, redactor)
-    entries = tuple(tar_entries(dossier, redactor)) if tar else ()
-    # The files of evidence may have held more: all three are told the same counts.
-    dossier = replace(dossier, redacted=redactor.log())
+    entries = (*tar_entries(dossier), *signed_entries(whole)) if tar else ()
     if markdown:
-        _write_new(markdown, render_markdown(dossier).encode())
+        write_new(markdown, render_markdown(dossier).encode())
     if html:
-        _write_new(html, render_html(dossier).encode())
+        write_new(html, render_html(dossier).encode())
     if tar:
-        _write_new(tar, tar_bytes(dossier, entries))
+        write_new(tar, tar_bytes(dossier, entries))
     told = [f"wrote {path}" for path in (markdown, html, tar) if path]
     told += [f"  left out: {each}" for each in dossier.left_out]
     told += [f"  redacted: {kind}: {count}" for kind, count in dossier.redacted or ()]
@@ -57,7 +56,7 @@ def write_export(
 
 
 def redacted(whole: Dossier, redactor: Redactor) -> Dossier:
-    """Take the secrets out of everything in a dossier but the contents of files, which `tar_entries` sees to."""
+    """Take the secrets out of everything in a dossier, the contents of files included; digests stay as they were."""
     check = whole.checked
     if check is not None:
         check = Checked(summary=check.summary, problems=tuple(redactor.text(each) for each in check.problems))
@@ -71,8 +70,8 @@ def redacted(whole: Dossier, redactor: Redactor) -> Dossier:
     return replace(dossier, redacted=redactor.log())
 
 
-def tar_entries(dossier: Dossier, redactor: Redactor) -> Iterator[tuple[str, bytes]]:
-    """Return name and content of the records and of each file of evidence, redacted."""
+def tar_entries(dossier: Dossier) -> Iterator[tuple[str, bytes]]:
+    """Return name and content of the records and of each file of evidence of a redacted dossier."""
     lines = [
         json.dumps(
             {**record_reply(record), "digest": record.digest.hex(), "filed": record.stamped.stamp.seq in dossier.filed}
@@ -88,7 +87,24 @@ def tar_entries(dossier: Dossier, redactor: Redactor) -> Iterator[tuple[str, byt
                 yield f"{place}/{file.name}.left-out", f"{file.size_bytes} bytes: no room\n".encode()
                 continue
             room -= file.size_bytes
-            yield f"{place}/{file.name}", redactor.content(file.content)
+            yield f"{place}/{file.name}", file.content
+
+
+def signed_entries(whole: Dossier) -> Iterator[tuple[str, bytes]]:
+    """Return what was signed of a dossier that is not redacted, as `ssh-keygen -Y verify` takes it.
+
+    A letter less and the signature does not fit: a text that holds the shape of a secret is left out whole.
+    """
+    signed = papers_in(whole).signed
+    if signed is None or signed.kept is None:
+        return
+    kept = signed.kept
+    if Redactor().text(kept.text) != kept.text:
+        yield "cause/text.left-out", b"it holds what has the shape of a secret\n"
+        return
+    yield "cause/text", kept.text.encode()
+    yield "cause/text.sig", kept.armoured.encode()
+    yield "cause/allowed_signers", kept.signers.encode()
 
 
 def tar_bytes(dossier: Dossier, entries: tuple[tuple[str, bytes], ...]) -> bytes:
@@ -108,12 +124,16 @@ def _named(evidence: Evidence, redactor: Redactor) -> Evidence:
     return replace(
         evidence,
         folder=redactor.text(evidence.folder),
-        files=tuple(replace(file, name=redactor.text(file.name)) for file in evidence.files),
+        files=tuple(
+            replace(file, name=redactor.text(file.name), content=redactor.content(file.content))
+            for file in evidence.files
+        ),
         problems=tuple(redactor.text(each) for each in evidence.problems),
     )
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for its owner alone. Raises Trouble."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -121,4 +141,5 @@ def _write_new(path: Path, content: bytes) -> None:
     except FileExistsError:
         raise Trouble(f"{path} is there already", code="exists", next_=(f"ls -l {path}",)) from None
     except OSError as error:
-        raise Trouble(f"{path} cannot be written: {error.strerror}", code="unwritable") from None
+        why = f"{path} cannot be written: {error.strerror}"
+        raise Trouble(why, code="unwritable", next_=(f"ls -ld {path.parent}",)) from None

@@ -3,12 +3,12 @@
 What is done with an incident's facts afterwards is in investigation.py.
 """
 
-from typing import Any
-
 import click
 
 from watchdog.cli import asking, investigation, output
 from watchdog.cli.durationtype import duration
+from watchdog.cli.hypothesis import hypothesis
+from watchdog.cli.likeness import alike, seen_before
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
 from watchdog.cli.trouble import Trouble
@@ -33,8 +33,6 @@ def incident_list(surroundings: Surroundings, *, with_resolved: bool, like: str 
     """List open incidents, loudest first."""
     reply = asking.call(surroundings, "Incidents", all=with_resolved or like is not None)
     if like is not None:
-        from watchdog.cli.dossiers import alike  # noqa: PLC0415 - the plain list needs none of it
-
         found = alike(reply["incidents"], like)
         if found is None:
             raise Trouble(
@@ -61,23 +59,24 @@ def incident_show(surroundings: Surroundings, identity: str, *, as_json: bool) -
         output.say_json(reply)
         return
     from watchdog.cli.recorded import story_of  # noqa: PLC0415 - the list needs none of it
+    from watchdog.control.recordreply import record_of  # noqa: PLC0415 - likewise
+    from watchdog.report.postmortempapers import papers_of  # noqa: PLC0415 - likewise
 
-    story = "\n".join(story_of(record) for record in reply["records"][-STORY_RECORDS:])
-    colour = output.wants_colour(surroundings.environ)
-    seen = _seen(surroundings, reply["incident"])
-    output.say(render_show(reply["incident"], width=output.page_width(), colour=colour, story=story, seen=seen))
+    papers = papers_of(reply["incident"]["id"], filter(None, map(record_of, reply["records"])))
+    output.say(
+        render_show(
+            reply["incident"],
+            width=output.page_width(),
+            colour=output.wants_colour(surroundings.environ),
+            story="\n".join(story_of(record) for record in reply["records"][-STORY_RECORDS:]),
+            seen=seen_before(surroundings, reply["incident"]),
+            guesses=papers.guesses_line if papers.guesses else "",
+            cause=papers.cause_line if papers.signed else "",
+        )
+    )
 
 
-def _seen(surroundings: Surroundings, shown: dict[str, Any]) -> list[str]:
-    if not shown.get("fingerprint"):
-        return []  # an earlier daemon does not say what an incident is about
-    from watchdog.cli.dossiers import alike  # noqa: PLC0415 - the list needs none of it
-
-    known = asking.call(surroundings, "Incidents", all=True)["incidents"]
-    return [str(each["id"]) for each in alike(known, shown["id"]) or ()]
-
-
-for command in (investigation.timeline, investigation.evidence, investigation.verify, investigation.export):
+for command in (hypothesis, investigation.timeline, investigation.evidence, investigation.verify, investigation.export):
     incident.add_command(command)
 
 

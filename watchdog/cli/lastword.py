@@ -15,8 +15,8 @@ from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
 from watchdog.pager import lastword as last
 from watchdog.pager.channels import build
+from watchdog.policyfile.bundle import PAGER_FILE, is_written
 from watchdog.policyfile.defaults import find_bundle
-from watchdog.policyfile.load import PAGER_FILE, is_written
 from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, load_pager
 from watchdog.policyfile.problems import PolicyProblems
 

@@ -29,9 +29,11 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "status": Entry("status", "status", "How everything stands; worst first, with what to type next."),
+    "top": Entry("top", "top", "A screen to leave open: restarts, budgets, probes, memory, pages."),
     "events": Entry("events", "events", "What happened and what was decided, as a story."),
     "explain": Entry("events", "explain", "One incident from the journal: event, rule, decision, outcome."),
     "incident": Entry("incidents", "incident", "List, show, examine, export and close incidents."),
+    "postmortem": Entry("postmortem", "postmortem", "Draft, write, sign and verify what is said about an incident."),
     "ack": Entry("incidents", "ack", "Take an incident: its pages rest for a while."),
     "unack": Entry("incidents", "unack", "Give an acknowledgement back."),
     "start": Entry("lifecycle", "start", "Start a gateway."),
@@ -50,8 +52,11 @@ COMMANDS: Mapping[str, Entry] = {
     "ask": Entry("ask", "ask", "For agents: ask for what only a human may do."),
     "probe": Entry("probe", "probe", "What looks at the gateways: list it, look now, see what was seen."),
     "page": Entry("page", "page", "The ways by which people are told: what waits, how they do, try them."),
+    "metrics": Entry("metrics", "metrics", "The numbers for Prometheus, or a file for its node_exporter."),
+    "web": Entry("web", "web", "A page for people and /metrics for Prometheus, on loopback; read-only."),
+    "gate": Entry("gate", "gate", "Before an agent acts: may it? What was done without asking?"),
     "doctor": Entry("doctor", "doctor", "Would anybody be told tonight? Checks, with what to do."),
-    "policy": Entry("policy", "policy", "Check the rules before they are in force."),
+    "policy": Entry("policy", "policy", "The rules: check, propose, review and commit them."),
     "journal": Entry("journal", "journal", "Check the journal, and salvage a damaged one."),
     "simulate": Entry("replay", "simulate", "What gatedog would have done in a recorded history."),
     "verify": Entry("replay", "verify", "Decide a journal again and compare."),
@@ -61,6 +66,8 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry("daemon", "run", "Supervise one command, in the foreground."),
     "daemon": Entry("daemon", "daemon", "Supervise what policy.toml names, in the foreground."),
     "demo": Entry("demo", "demo", "A restart spiral, without and with gatedog, in 15 s."),
+    "drill": Entry("drill", "drill", "Break a copy on purpose, and see whether that is noticed."),
+    "completion": Entry("completion", "completion", "Print a completion script for bash, zsh or fish."),
     "version": Entry("version", "version", "Say which version this is."),
     "inspect": Entry("inspection", "inspect", "Look at who may get round the rules.", hidden=True),
     "lastword": Entry("lastword", "lastword", "Page when the daemon itself is dead.", hidden=True),
@@ -81,6 +88,19 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"watchdog.cli.{entry.module}"), entry.attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; of one that there is not, say which was meant."""
+        word = args[0]
+        if word in COMMANDS or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches  # noqa: PLC0415 - time that only a typo shall cost
+
+        meant = [f"'{name}'" for name in get_close_matches(word, self.list_commands(ctx))]
+        ask = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        raise click.UsageError(f"No such command {word!r}.{ask}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """List the commands without loading them."""

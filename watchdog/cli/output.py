@@ -18,6 +18,7 @@ PIPE_CLOSED = 141
 
 _PLAIN = str.maketrans(
     {"\u2716": "X", "\u25b2": "!", "\u25d0": "~", "\u25a0": "=", "\u25cf": "*", "\u2026": "..."}  # our own signs
+    | {chr(0x2581 + height): str(height + 1) for height in range(8)}  # and bars
 )
 
 

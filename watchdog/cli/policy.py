@@ -1,10 +1,13 @@
-"""`gatedog policy check`: the rules, read as the daemon would read them, before they are in force."""
+"""`gatedog policy check`: the rules, read as the daemon would read them, before they are in force.
+
+The commands by which rules are proposed and committed are in rules.py.
+"""
 
 from pathlib import Path
 
 import click
 
-from watchdog.cli import output
+from watchdog.cli import output, rules
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
 from watchdog.core.timeline import duration_text
@@ -17,7 +20,20 @@ from watchdog.report.escape import visible
 
 @click.group()
 def policy() -> None:
-    """Check the rules before they are in force."""
+    """Check the rules, propose others, and put them in force."""
+
+
+for _command in (
+    rules.show,
+    rules.diff,
+    rules.log,
+    rules.propose,
+    rules.proposals,
+    rules.review,
+    rules.commit,
+    rules.revert,
+):
+    policy.add_command(_command)
 
 
 @policy.command("check")

@@ -4,6 +4,7 @@ Invariant: what is offered travels as it is; whether it counts is decided by the
 input when it is given as "-", because what stands on a command line is seen by everybody on the host.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -20,7 +21,6 @@ Proof = Mapping[str, str | None]
 NO_PROOF: Proof = MappingProxyType({})
 
 SIGNATURE_BYTES_MAX = 16 * 1024
-NAMESPACE = "gatedog-approve"
 
 
 def provable(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +48,8 @@ def how_to_sign(challenge: str, request: str) -> tuple[str, ...]:
     if not challenge:
         return ()
     key = "~/.ssh/id_ed25519"
-    return (f"printf '%s\\n' {quote(challenge)} | ssh-keygen -Y sign -n {NAMESPACE} -f {key} > {request}.sig",)
+    namespace = json.loads(challenge)["kind"]
+    return (f"printf '%s\\n' {quote(challenge)} | ssh-keygen -Y sign -n {namespace} -f {key} > {request}.sig",)
 
 
 def _read_code() -> str:

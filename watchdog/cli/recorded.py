@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from watchdog.cli.trouble import FAILED, NO_PERMISSION, Trouble
-from watchdog.control.recordreply import record_reply
+from watchdog.control.recordreply import record_of, record_reply
 from watchdog.control.wire import RecordReply
-from watchdog.core.events import Stamp, Stamped
-from watchdog.core.identity import BootId, IncidentId, Seq
-from watchdog.core.timeline import Usec
-from watchdog.journal.codec import CodecError, decision_from_json, event_from_json
+from watchdog.core.identity import IncidentId
 from watchdog.journal.errors import JournalError, JournalUnreadable
 from watchdog.journal.reader import JournalReader, Record
 from watchdog.report.escape import visible
@@ -23,23 +20,6 @@ from watchdog.report.story import sentence
 
 JOURNAL_FOLDER = "journal"
 """Below the state folder."""
-
-
-def record_of(reply: Mapping[str, Any]) -> Record | None:
-    """Read a record as it travels; None when a newer version wrote it."""
-    stamp = Stamp(
-        seq=Seq(reply["seq"]),
-        wall_usec=Usec(reply["wall_usec"]),
-        boot=BootId(reply["boot"]),
-        uptime_usec=Usec(reply["uptime_usec"]),
-        synchronised=reply.get("synchronised", True),
-    )
-    try:
-        event = event_from_json(reply["event"])
-        decisions = tuple(decision_from_json(each) for each in reply["decisions"])
-    except CodecError:
-        return None
-    return Record(stamped=Stamped(stamp=stamp, event=event), decisions=decisions, digest=b"")
 
 
 def story_of(reply: Mapping[str, Any], *, alarms: bool = False) -> str:

@@ -1,7 +1,8 @@
-"""`gatedog runbook list|show`: what a woken person does about a page.
+"""`gatedog runbook list|show`: what a woken person does about a page, and what a machine does by itself.
 
-Invariant: a runbook is shown for a rule, or by its own name, also while nothing else of gatedog works; only an
-incident's needs the daemon, which knows the incident's rule.
+Invariant: a runbook for people is shown for a rule, or by its own name, also while nothing else of gatedog works. Only
+an incident's needs the daemon, which knows the incident's rule, and those for machines, of which the daemon says which
+are in force. Deliberately not here: their runs (runs.py).
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from watchdog.cli import asking, output
+from watchdog.cli import asking, output, runs
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
 from watchdog.core.rules import RuleId
@@ -22,19 +23,32 @@ _INCIDENT = "INC-"
 
 @click.group()
 def runbook() -> None:
-    """What to do about a page: one runbook for each family of rules."""
+    """What to do about a page: one runbook for each family of rules. And what a machine does, step by step."""
+
+
+for _command in (runs.runs, runs.run, runs.approve, runs.abort, runs.close):
+    runbook.add_command(_command)
 
 
 @runbook.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A list of objects.")
-def runbook_list(*, as_json: bool) -> None:
-    """List the runbooks, each with the rules it is for."""
+@click.pass_obj
+def runbook_list(surroundings: Surroundings, *, as_json: bool) -> None:
+    """List the runbooks, each with the rules it is for: those for people, and those in force for machines."""
     runbooks = _read()
+    machines = _machines(surroundings)
     if as_json:
-        output.say_json([_summary(each) for each in runbooks])
+        output.say_json([*(_summary(each) for each in runbooks), *(_machine_summary(each) for each in machines or ())])
         return
+    from watchdog.report.runspage import machine_line  # noqa: PLC0415 - the other commands need none of it
+
     for each in runbooks:
         output.say(f"{each.name:<20} {each.title}\n{'':<20} {', '.join(each.rules)}\n")
+    output.say("\nfor machines:\n")
+    for machine in machines or ():
+        output.say(machine_line(machine))
+    if not machines:
+        output.say("none is in force\n" if machines is not None else "gatedog cannot be asked which are in force\n")
 
 
 @runbook.command("show")
@@ -47,6 +61,9 @@ def runbook_show(surroundings: Surroundings, what: str, *, as_json: bool) -> Non
     The rule stands in brackets in the page; the name of a runbook in `runbook list` does as well.
     """
     runbooks = _read()
+    is_for_people = what.upper().startswith(_INCIDENT) or any(what in (*each.rules, each.name) for each in runbooks)
+    if not is_for_people and _show_machine(surroundings, what, as_json=as_json):
+        return
     rule, gateway, incident = what, "", ""
     if what.upper().startswith(_INCIDENT):
         found = _incident(surroundings, what.upper())
@@ -71,7 +88,35 @@ def _read() -> tuple[Runbook, ...]:
 
 
 def _summary(chosen: Runbook) -> dict[str, Any]:
-    return {"name": chosen.name, "title": chosen.title, "rules": list(chosen.rules)}
+    return {"name": chosen.name, "title": chosen.title, "rules": list(chosen.rules), "for": "people"}
+
+
+def _machine_summary(machine: dict[str, Any]) -> dict[str, Any]:
+    about = {"name": machine["name"], "title": machine["title"], "rules": machine["on"], "for": "machines"}
+    return {**about, "breaker": machine["breaker"], "breaker_because": machine["breaker_because"]}
+
+
+def _machines(surroundings: Surroundings) -> list[dict[str, Any]] | None:
+    """Ask which runbooks for machines are in force; None when nobody can be asked."""
+    try:
+        found: list[dict[str, Any]] = asking.call(surroundings, "Runbooks")["runbooks"]["runbooks"]
+    except Trouble:
+        return None
+    return found
+
+
+def _show_machine(surroundings: Surroundings, name: str, *, as_json: bool) -> bool:
+    """Show the runbook for machines of this name; False when none is in force."""
+    machine = next((each for each in _machines(surroundings) or () if each["name"] == name), None)
+    if machine is None:
+        return False
+    if as_json:
+        output.say_json(machine)
+        return True
+    from watchdog.report.runspage import render_machine  # noqa: PLC0415 - the other commands need none of it
+
+    output.say(render_machine(machine, width=output.page_width(), colour=output.wants_colour(surroundings.environ)))
+    return True
 
 
 def _incident(surroundings: Surroundings, identity: str) -> dict[str, Any]:

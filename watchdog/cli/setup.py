@@ -14,6 +14,8 @@ import click
 
 from watchdog.approval.codes import make
 from watchdog.cli import output
+from watchdog.cli.committing import commit_what_lies_there, is_in_force
+from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import NO_PERMISSION, TRY_LATER, Trouble
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
 from watchdog.policyfile.load import parse_policy
@@ -29,7 +31,7 @@ from watchdog.setup.host import Host
 from watchdog.setup.look import gather, profiles_on
 from watchdog.setup.manifest import SHARED, ManifestUnusable
 from watchdog.setup.objections import objections
-from watchdog.setup.plan import make_plan
+from watchdog.setup.plan import RESTART, make_plan
 from watchdog.setup.removal import POLICY, make_removal
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,247}")
@@ -53,7 +55,7 @@ def setup() -> None:
 @click.option("--no-start", is_flag=True, help="Install, and do not start gatedog.")
 @click.option("--apply", "is_applied", is_flag=True, help="Do it. Without this nothing is changed.")
 @click.pass_obj
-def systemd(_surroundings: object, /, *, is_applied: bool, **words: object) -> int:
+def systemd(surroundings: Surroundings, /, *, is_applied: bool, **words: object) -> int:
     """Let gatedog own a unit: its starts, its stops, its restarts."""
     host = Host(uid=os.geteuid())
     wish = _wish(words)
@@ -74,6 +76,7 @@ def systemd(_surroundings: object, /, *, is_applied: bool, **words: object) -> i
     _apply(changes, host, plan)
     if fresh is not None:
         output.say(f"\n{papercodes.page(fresh, plan.gateway)}")
+    _commit(surroundings, host, f"setup of {plan.gateway}")
     output.say(f"\ndone. {plan.unit} is owned as gateway {plan.gateway}. Next: gatedog status\n")
     return 0
 
@@ -81,7 +84,8 @@ def systemd(_surroundings: object, /, *, is_applied: bool, **words: object) -> i
 @setup.command()
 @click.argument("name", required=False)
 @click.option("--apply", "is_applied", is_flag=True, help="Do it. Without this nothing is changed.")
-def remove(name: str | None, *, is_applied: bool) -> int:
+@click.pass_obj
+def remove(surroundings: Surroundings, name: str | None, *, is_applied: bool) -> int:
     """Give a unit back, and put every file back as it was. NAME may be left out when there is one gateway."""
     host = Host(uid=os.geteuid())
     if host.uid != 0:
@@ -95,7 +99,8 @@ def remove(name: str | None, *, is_applied: bool) -> int:
     try:
         own, shared = manifests.load(chosen, host), manifests.load(SHARED, host)
     except ManifestUnusable as error:
-        raise Trouble(str(error), code="manifest") from None
+        place = manifests.place_of(chosen, host)
+        raise Trouble(str(error), code="manifest", next_=(f"ls -l {place}", "gatedog version")) from None
     plan = make_removal(own, shared, host, last=known == (chosen,))
     changes = needed(plan.changes, host) or plan.changes
     _show(plan, changes, host)
@@ -107,6 +112,8 @@ def remove(name: str | None, *, is_applied: bool) -> int:
         manifests.place_of(SHARED, host).unlink(missing_ok=True)
         with manifests.only_one_setup(host):
             pass  # its folder goes when nothing is left in it
+    else:
+        _commit(surroundings, host, f"removal of {chosen}")
     output.say(f"\ndone. {plan.unit} is systemd's again.\n")
     return 0
 
@@ -204,7 +211,8 @@ def _check_policy(plan: Plan, host: Host) -> None:
             try:
                 parse_policy(change.body, str(POLICY), profiles=profiles_on(host))
             except PolicyProblems as refused:
-                raise Trouble(f"the policy would not be valid\n{refused}", code="policy") from None
+                why = f"the policy would not be valid, so nothing was changed\n{refused}"
+                raise Trouble(why, code="policy", next_=("gatedog policy check /etc/gatedog",)) from None
 
 
 def _show(plan: Plan, changes: Sequence[Change], host: Host) -> None:
@@ -228,11 +236,27 @@ def _apply(changes: Sequence[Change], host: Host, plan: Plan | None) -> None:
         with manifests.only_one_setup(host), manifests.remembered(plan, host):
             carry_out(changes, host)
     except BlockingIOError:
-        raise Trouble("another gatedog setup is at work", exit_code=TRY_LATER, code="busy") from None
+        why = "another gatedog setup is at work; nothing was changed"
+        raise Trouble(why, exit_code=TRY_LATER, code="busy", next_=("pgrep -af 'gatedog setup'",)) from None
     except (NotApplied, ManifestUnusable) as error:
         raise Trouble(str(error), code="not-applied", next_=("journalctl -u gatedog -n 30",)) from None
     except OSError as error:
-        raise Trouble(f"{error.filename}: {error.strerror}; nothing was changed", code="not-applied") from None
+        why = f"{error.filename}: {error.strerror}; nothing was changed"
+        raise Trouble(why, code="not-applied", next_=(f"ls -ld {error.filename}",)) from None
+
+
+def _commit(surroundings: Surroundings, host: Host, reason: str) -> None:
+    """Commit the rules that were changed, where a gatedog runs by others and whoever types this may; else say how."""
+    try:
+        left = commit_what_lies_there(surroundings, SYSTEM_BUNDLE, reason)
+        if not left and not is_in_force(surroundings):
+            host.run(RESTART)  # another gateway takes one; it ends none
+    except Trouble as error:
+        if error.code != "unreachable":
+            output.say(f"\nnote: the changed rules are not in force: {visible(error.message)}\n")
+        return
+    if left:
+        output.say(f"\nnote: the changed rules are not in force; they wait for a human: {left}\n")
 
 
 def _needs_root(why: str) -> Trouble:

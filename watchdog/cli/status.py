@@ -13,11 +13,11 @@ import click
 
 from watchdog import __version__
 from watchdog.cli import output
-from watchdog.cli.lastknown import SYSTEM_FOLDER, read_last_known
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import UNKNOWN, Trouble
 from watchdog.control import client
 from watchdog.control.client import Refused, Unreachable
+from watchdog.control.lastknown import SYSTEM_FOLDER, read_last_known
 from watchdog.control.shapes import misfit
 from watchdog.report.standing import STALE_AFTER_USEC, exit_code
 from watchdog.report.statuspage import render, render_short
@@ -56,24 +56,33 @@ def _rounds(watch: float | None) -> Iterator[None]:
 
 
 def _show(surroundings: Surroundings, gateway: str | None, *, as_json: bool, form: str) -> int:
-    reply, unreachable = _ask(surroundings)
-    chosen = [each for each in reply["gateways"] if gateway in (None, each["name"])]
-    if gateway is not None and not chosen:
-        known = ", ".join(each["name"] for each in reply["gateways"]) or "none"
-        message = f"no gateway of the name {gateway}; known: {known}"
-        raise Trouble(message, exit_code=UNKNOWN, code="UnknownGateway", next_=("gatedog status",))
+    reply, unreachable = ask_status(surroundings, TIMEOUT_S)
+    shown = about(reply, gateway)
     now_usec = time.time_ns() // 1000
     if as_json:
         output.say_json(reply)
         if unreachable is not None:
             click.echo(f"gatedog: {unreachable}; this is what was last known", err=True)
     else:
-        shown = {**reply, "gateways": chosen}
-        if gateway is not None:
-            shown["incidents"] = [each for each in reply["incidents"] if each["gateway"] == gateway]
         output.say(_text(shown, form, now_usec, unreachable, surroundings))
     stale = unreachable is not None or now_usec - reply["now_wall_usec"] > STALE_AFTER_USEC
-    return UNKNOWN if stale else exit_code(chosen)
+    return UNKNOWN if stale else exit_code(shown["gateways"])
+
+
+def about(reply: dict[str, Any], gateway: str | None) -> dict[str, Any]:
+    """Return what a reply says of one gateway, or all of it. Raises Trouble when there is no such gateway."""
+    if gateway is None:
+        return reply
+    chosen = [each for each in reply["gateways"] if each["name"] == gateway]
+    if not chosen:
+        known = ", ".join(each["name"] for each in reply["gateways"]) or "none"
+        message = f"no gateway of the name {gateway}; known: {known}"
+        raise Trouble(message, exit_code=UNKNOWN, code="UnknownGateway", next_=("gatedog status",))
+    return {
+        **reply,
+        "gateways": chosen,
+        "incidents": [each for each in reply["incidents"] if each["gateway"] == gateway],
+    }
 
 
 def _text(
@@ -102,10 +111,11 @@ def _checked(reply: dict[str, Any]) -> dict[str, Any]:
     return status
 
 
-def _ask(surroundings: Surroundings) -> tuple[dict[str, Any], Unreachable | None]:
+def ask_status(surroundings: Surroundings, timeout_s: float) -> tuple[dict[str, Any], Unreachable | None]:
+    """Return a status, and why it is only the last one known. Raises Trouble when nothing is known at all."""
     try:
         path = surroundings.socket_path()
-        answered: dict[str, Any] = client.call(path, "Status", {}, TIMEOUT_S)
+        answered: dict[str, Any] = client.call(path, "Status", {}, timeout_s)
     except Unreachable as error:
         folders = [SYSTEM_FOLDER] if surroundings.socket is None else []
         folders.insert(0, Path(error.path).parent)

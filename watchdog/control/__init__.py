@@ -7,4 +7,5 @@ together with that evidence. Deliberately not here: judging who may do what (cor
     dispatch.py   a message to a method and its replies, by asyncvarlink interface.py  the methods and their errors
     wire.py       the objects of the replies                             reply.py      the core's state as a reply
     client.py     the other end, standard library only                   tokens.py     who asks too often
+    lastknown.py  status.json, for when nobody answers           rules{wire,reply}.py  the same, of rules and proposals
 """

@@ -191,12 +191,12 @@ def _sentence(code: str, parameters: dict[str, object]) -> str:
         case "UnknownProbe":
             return f"{parameters.get('gateway')} has no probe {parameters.get('probe')}"
         case "UnknownVerb":
-            return f"gatedog does not know '{parameters.get('verb')}'"
+            return f"the daemon does not know '{parameters.get('verb')}'; it is of another version"
         case "InvalidParameter":
             return f"gatedog does not accept this {parameters.get('parameter')}"
         case "TooLarge":
             return f"the message is larger than {parameters.get('limit_bytes')} bytes"
         case "Failed":
-            return "gatedog met a defect of its own; see its log"
+            return "gatedog met a defect of its own; what it was stands in its log"
         case _:
-            return f"gatedog answered {code}"
+            return f"gatedog answered {code}, which this version does not know"

@@ -9,10 +9,13 @@ it becomes part of an event. Deliberately not here: who may ask for what. The co
 """
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
 
+from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestNotTaken, Supervision
 from watchdog.control.wire import (
     AskedStatus,
@@ -27,14 +30,19 @@ from watchdog.control.wire import (
     WhoStatus,
 )
 from watchdog.core.decisions import Severity
+from watchdog.core.enclosure import Enclosed, flaw_of
 from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY
 from watchdog.core.verbs import Verb
+from watchdog.journal.codec import CodecError, decode
 
 NAME = "io.gatedog.Supervisor"
+
+Foreign = dict[str, Any]
+"""A JSON object whose shape the contract leaves to core/enclosure.py."""
 
 RECORDS_MAX = 1000
 """Most records in one batch of Events, and in one Explain."""
@@ -145,7 +153,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         """Say which pages wait for whom, which were given up, and how channels and dead-man switches are doing."""
         return self._supervision.pager()
 
-    @varlinkmethod
+    @varlinkmethod(allow_foreign=True)
     async def Request(  # noqa: N802, PLR0913  (Varlink methods are capitalised; these are the contract's fields)
         self,
         *,
@@ -161,17 +169,22 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         signer: str | None = None,
         signature: str | None = None,
         code: str | None = None,
+        enclosed: Foreign | None = None,
     ) -> RequestReply:
         """Ask for something. The answer is in the journal before it is given.
 
         verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test,
-        page-retry, maintenance, maintenance-end, silence, silence-end, grant, permit, permit-end.
+        page-retry, maintenance, maintenance-end, silence, silence-end, grant, permit, permit-end, hypothesise,
+        hypothesis-judge, postmortem-edit, postmortem-sign, policy-propose, policy-commit, policy-revert, runbook-run,
+        runbook-approve, runbook-abort, runbook-close, gate-check, gate-approve, drill-report.
         gateway: its name, or "" where the verb is about an incident or about gatedog.
         subject: of a silence, a matter such as "degradation" or a probe's name; of page-test, the one channel to
         try; of page-retry, the page; of grant, the request.
         uid, starts: of permit, the account (your own by default) and how many starts.
         signer: who will sign the challenge that a refusal then holds; signature: theirs, armoured.
         code: a release code.
+        enclosed: what the verb takes besides words, an object with its "kind": HypothesisOffered, PostmortemOffered,
+        BundleOffered, BundleReviewed, ActionOffered, StepReviewed or DrillReported; their fields: core/enclosure.py.
         """
         event = ActionRequested(
             gateway=GatewayName(_name("gateway", gateway)),
@@ -184,6 +197,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             subject="" if subject is None else _name("subject", subject),
             uid=None if uid is None else _within("uid", uid, 0, UID_MAX),
             starts=None if starts is None else _within("starts", starts, 1, STARTS_MAX),
+            enclosed=None if enclosed is None else _enclosed(enclosed),
         )
         offered = Offered(
             signer="" if signer is None else _name("signer", signer),
@@ -256,6 +270,19 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         story, records = found
         return ExplainReply(incident=story, records=records)
 
+    @varlinkmethod(return_parameter="runbooks")
+    def Runbooks(self) -> RunbooksStatus:  # noqa: N802  (Varlink methods are capitalised)
+        """Say which runbooks for machines are in force, and what became of their runs."""
+        return self._supervision.runbooks()
+
+    @varlinkmethod(return_parameter="rules")
+    def Rules(self, *, look: bool = False) -> RulesStatus:  # noqa: N802  (likewise)
+        """Say which rules were committed, are in force and are proposed; with look, see first what lies in their place.
+
+        What is found then is in a later reply.
+        """
+        return self._supervision.rules(look=look)
+
     @varlinkmethod(return_parameter="probes")
     def Probes(self) -> list[ProbeRow]:  # noqa: N802  (Varlink methods are capitalised)
         """List the probes of all gateways, each with its last look."""
@@ -323,6 +350,16 @@ def _proof(parameter: str, text: str) -> str:
     if len(text) > PROOF_MAX or not text.isascii():
         raise InvalidParameter(parameter=parameter)
     return text
+
+
+def _enclosed(value: Foreign) -> Enclosed:
+    try:
+        enclosed: Enclosed = decode(Enclosed, value)
+    except CodecError:
+        raise InvalidParameter(parameter="enclosed") from None
+    if flaw_of(enclosed):
+        raise InvalidParameter(parameter="enclosed")
+    return enclosed
 
 
 def _within(parameter: str, number: int, lowest: int, highest: int) -> int:

@@ -1,9 +1,15 @@
-"""A journal record, as it travels and as `--json` prints it.
+"""A journal record, as it travels and as `--json` prints it, and back again.
 
 Invariant: the same for a record that the daemon tells and for one that is read from the journal of a dead one.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from watchdog.control.wire import RecordReply
+from watchdog.core.events import Stamp, Stamped
+from watchdog.core.identity import BootId, Seq
+from watchdog.core.timeline import Usec
 from watchdog.journal import codec
 from watchdog.journal.reader import Record
 
@@ -21,3 +27,20 @@ def record_reply(record: Record) -> RecordReply:
         decisions=[codec.decision_to_json(decision) for decision in record.decisions],
         synchronised=stamp.synchronised,
     )
+
+
+def record_of(reply: Mapping[str, Any]) -> Record | None:
+    """Read a record as it travels; None when a newer version wrote it."""
+    stamp = Stamp(
+        seq=Seq(reply["seq"]),
+        wall_usec=Usec(reply["wall_usec"]),
+        boot=BootId(reply["boot"]),
+        uptime_usec=Usec(reply["uptime_usec"]),
+        synchronised=reply.get("synchronised", True),
+    )
+    try:
+        event = codec.event_from_json(reply["event"])
+        decisions = tuple(codec.decision_from_json(each) for each in reply["decisions"])
+    except codec.CodecError:
+        return None
+    return Record(stamped=Stamped(stamp=stamp, event=event), decisions=decisions, digest=b"")

@@ -24,6 +24,8 @@ from watchdog.core.endings import ExitRecord, classify, sender_text
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.healthstate import Health
 from watchdog.core.identity import FOREIGN_LIFE, GatewayName
+from watchdog.core.paper import CauseMark
+from watchdog.core.papers import cause_of, hypotheses_of
 from watchdog.core.policy import GatewayPolicy, Window
 from watchdog.core.state import GatewayState, Hold, Incident, IncidentPhase, Phase, State
 from watchdog.core.timeline import HOUR, Usec, duration_text
@@ -46,6 +48,8 @@ class SupervisorFacts:
     policy_source: str
     commands: tuple[tuple[GatewayName, str], ...] = ()
     """What each gateway is, in a few words, where the policy's own words are not the best ones."""
+    memory: tuple[tuple[GatewayName, tuple[int, ...]], ...] = ()
+    """What GatewayStatus.memory_kib says of each."""
 
 
 def status_reply(state: State, facts: SupervisorFacts) -> StatusReply:
@@ -75,6 +79,7 @@ def status_reply(state: State, facts: SupervisorFacts) -> StatusReply:
             for pending in state.outbox
             if pending.waiting
         ],
+        drilled_wall_usec=max((each.wall_usec for each in state.drills if each.passed), default=None),
     )
 
 
@@ -86,12 +91,15 @@ def status_object(reply: StatusReply) -> dict[str, Any]:
 def incident_replies(state: State, now_usec: Usec, *, closed: bool) -> list[IncidentStatus]:
     """List incidents, newest first."""
     chosen = [one for one in state.incidents if closed or one.phase is not IncidentPhase.RESOLVED]
-    return [incident_reply(one, now_usec) for one in sorted(chosen, key=lambda one: one.opened_usec, reverse=True)]
+    return [
+        incident_reply(state, one, now_usec) for one in sorted(chosen, key=lambda one: one.opened_usec, reverse=True)
+    ]
 
 
-def incident_reply(incident: Incident, now_usec: Usec) -> IncidentStatus:
+def incident_reply(state: State, incident: Incident, now_usec: Usec) -> IncidentStatus:
     """Say where one incident stands."""
     until_usec = incident.acknowledged_until_usec
+    cause = cause_of(state, incident.incident)
     return IncidentStatus(
         id=str(incident.incident),
         gateway=str(incident.gateway),
@@ -108,7 +116,18 @@ def incident_reply(incident: Incident, now_usec: Usec) -> IncidentStatus:
         acknowledged_until_in_usec=None if until_usec is None else max(until_usec - now_usec, 0),
         next_command=incident.next_command,
         fingerprint=incident.fingerprint,
+        hypotheses=len(hypotheses_of(state, incident.incident)),
+        cause=_cause_word(cause),
+        cause_by="" if cause is None else cause.who,
+        cause_text_changed=cause is not None and cause.text_changed,
+        facts_since_cause=cause is not None and incident.last_seq > cause.evidence_seq,
     )
+
+
+def _cause_word(cause: CauseMark | None) -> str:
+    if cause is None:
+        return "unsigned"
+    return "attested" if cause.attested else "signed"
 
 
 def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> GatewayStatus:
@@ -139,6 +158,7 @@ def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> Gat
         health=health_reply(gateway, policy, facts.now_usec),
         maintenance=None if gateway.maintenance is None else quiet_reply(gateway.maintenance, facts.now_usec),
         silences=[quiet_reply(silence, facts.now_usec) for silence in gateway.silences],
+        memory_kib=list(dict(facts.memory).get(gateway.name, ())),
     )
 
 

@@ -14,6 +14,8 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
+from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.wire import (
     AskedStatus,
     ExplainReply,
@@ -37,9 +39,11 @@ REPLIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "Explain": get_type_hints(ExplainReply),
         "Probes": {"probes": list[ProbeRow]},
         "ProbeHistory": {"looks": list[LookStatus]},
+        "Rules": {"rules": RulesStatus},
         "Requests": {"requests": list[AskedStatus]},
         "WhoAmI": {"who": WhoStatus},
         "ProbeRun": {"look": LookStatus | None},
+        "Runbooks": {"runbooks": RunbooksStatus},
     }
 )
 

@@ -7,6 +7,8 @@ the world once more, and what it sees counts like any other look.
 
 from typing import Protocol
 
+from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.wire import (
     AskedStatus,
     IncidentStatus,
@@ -71,11 +73,17 @@ class Supervision(Protocol):
     async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
         """Take a request, with what came to prove it, and wait for its answer. Raises RequestNotTaken."""
 
+    def runbooks(self) -> RunbooksStatus:
+        """Say which runbooks for machines are in force, and what became of their runs."""
+
     def requests(self) -> list[AskedStatus]:
         """List the requests that are remembered, newest first."""
 
     def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
         """Say who a peer is, as a request of theirs about `gateway` would be judged now."""
+
+    def rules(self, *, look: bool) -> RulesStatus:
+        """Say which rules count; with `look`, have the bundle's folder looked at as well."""
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Return at most `limit` records after `after_seq`, oldest first; below 0 it counts back from the newest."""

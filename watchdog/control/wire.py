@@ -95,7 +95,11 @@ class QuietStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """One gateway. `word` is the state in the words of people, `why` the sentence that goes with it."""
+    """One gateway. `word` is the state in the words of people, `why` the sentence that goes with it.
+
+    `memory_kib` is the most resident memory of all its processes, KiB, in each three minutes of the last two hours,
+    oldest first; 0 where none was measured, and empty when none was in all of them.
+    """
 
     name: str
     word: str
@@ -121,6 +125,7 @@ class GatewayStatus:
     health: HealthStatus | None = None
     maintenance: QuietStatus | None = None
     silences: list[QuietStatus] = field(default_factory=list)
+    memory_kib: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +147,14 @@ class IncidentStatus:
     acknowledged_until_in_usec: int | None
     next_command: str
     fingerprint: str = ""
+    hypotheses: int = 0
+    cause: str = ""
+    """"unsigned", "attested" (by a person, without a signature) or "signed"; an earlier version leaves it out."""
+    cause_by: str = ""
+    cause_text_changed: bool = False
+    """The text was edited since, and nobody has signed that."""
+    facts_since_cause: bool = False
+    """Something happened since that the person did not have before them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +313,8 @@ class StatusReply:
     gateways: list[GatewayStatus]
     incidents: list[IncidentStatus]
     outbox: list[PageStatus]
+    drilled_wall_usec: int | None = None
+    """When the newest drill that passed was held."""
 
 
 class RequestReply(TypedDict):

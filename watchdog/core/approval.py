@@ -13,6 +13,7 @@ agent holds what it should not. Deliberately not here: cryptography, and the tex
 
 from enum import Enum
 
+from watchdog.core.enclosure import Enclosed
 from watchdog.core.identity import BootId, GatewayName, IncidentId, RequestId
 from watchdog.core.timeline import MINUTE, Usec
 from watchdog.core.values import dataclass
@@ -62,6 +63,16 @@ class Challenge:
     given_usec: Usec
     expires_wall_usec: Usec
     used: bool = False
+    enclosed: Enclosed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureKept:
+    """A good signature, whole. `signers`: the signer's own lines of allowed_signers as they were then."""
+
+    text: str
+    armoured: str
+    signers: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,10 @@ class Signed:
     fault: SignatureFault | None = None
     detail: str = ""
     """What is wrong and what helps, one line for a person."""
+    counting: tuple[str, ...] = ()
+    """The fingerprints of all keys that count now, where several people sign one thing; sorted."""
+    kept: SignatureKept | None = None
+    """Of a cause: what is needed to verify it again, years later and without gatedog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,33 @@ _COMMANDS: Mapping[Verb, str] = {
     Verb.GRANT: "gatedog grant REQ-n",
     Verb.PERMIT: 'gatedog permit {gateway} --for 30m --starts 1 -m "why"',
     Verb.PERMIT_END: "gatedog permit {gateway} --end",
+    Verb.HYPOTHESISE: 'gatedog incident hypothesis {incident} --claim "..." --cite EVIDENCE --refuted-by "..."',
+    Verb.JUDGE_HYPOTHESIS: 'gatedog incident hypothesis {incident} --judge{subject} refuted -m "why"',
+    Verb.EDIT_POSTMORTEM: "gatedog postmortem edit {incident}",
+    Verb.SIGN_CAUSE: "gatedog postmortem sign {incident}",
+    Verb.PROPOSE_POLICY: 'gatedog policy propose FILE --reason "why"',
+    Verb.COMMIT_POLICY: "gatedog policy commit{subject}",
+    Verb.REVERT_POLICY: 'gatedog policy revert -m "why"',
+    Verb.RUN_RUNBOOK: "gatedog runbook run{subject}",
+    Verb.APPROVE_STEP: "gatedog runbook approve{subject}",
+    Verb.ABORT_RUN: "gatedog runbook abort{subject}",
+    Verb.CLOSE_BREAKER: "gatedog runbook close{subject}",
+    Verb.CHECK_ACTION: "gatedog gate check --action exec -- COMMAND",
+    Verb.APPROVE_ACTION: "gatedog gate approve{subject}",
+    Verb.REPORT_DRILL: "gatedog drill{subject}",
 }
+
+_UNNAMED: Mapping[Verb, str] = {
+    Verb.JUDGE_HYPOTHESIS: "HYP-n",
+    Verb.COMMIT_POLICY: "PROP-n",
+    Verb.RUN_RUNBOOK: "NAME",
+    Verb.APPROVE_STEP: "RUN-n",
+    Verb.ABORT_RUN: "RUN-n",
+    Verb.CLOSE_BREAKER: "NAME",
+    Verb.APPROVE_ACTION: "ACT-n",
+    Verb.REPORT_DRILL: "NAME",
+}
+"""What stands in a command for the subject that the asker did not name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +81,11 @@ class Ask:
     """To which account a start goes, where that is not for the asker's origin to say."""
 
     @property
+    def is_proven(self) -> bool:
+        """Whether a person showed that it is them: a signature, or a release code."""
+        return self.judgement.rule in (RuleId.ORIGIN_SIGNATURE, RuleId.ORIGIN_CODE)
+
+    @property
     def who(self) -> str:
         """The asker in a few words, for people."""
         peer = self.event.peer
@@ -67,10 +98,11 @@ class Ask:
 
 def command_of(verb: Verb, event: ActionRequested) -> str:
     """Say what a person would type for a verb. What the asker named is quoted: it will be pasted into a shell."""
+    subject = quote(event.subject) if event.subject else _UNNAMED.get(verb, "")
     return _COMMANDS[verb].format(
         gateway=quote(event.gateway) if event.gateway else "GATEWAY",
         incident=quote(event.incident) if event.incident else "INC-n",
-        subject=f" {quote(event.subject)}" if event.subject else "",
+        subject=f" {subject}" if subject else "",
     )
 
 

@@ -7,8 +7,6 @@ ended, a new fact came) is about something older. A silence at a receiver is not
 Invariant: what is heard here can only rest pages, and only for as long as any acknowledgement may.
 """
 
-from dataclasses import replace
-
 from watchdog.core import incident
 from watchdog.core.decisions import NothingDone, OriginKind
 from watchdog.core.deliveries import PageAcknowledged
@@ -16,6 +14,7 @@ from watchdog.core.identity import NOBODY
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, IncidentPhase
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 PAGES_MAX = 16
 """Acknowledged pages of one incident remembered."""

@@ -3,8 +3,6 @@
 Invariant: an alarm finds the gateway in whatever state it is by now; one that no longer concerns it decides nothing.
 """
 
-from dataclasses import replace
-
 from watchdog.core import escalation, health, incident, restart
 from watchdog.core.decisions import KillGateway, ProbationPassed, Severity
 from watchdog.core.hold import HoldMove
@@ -16,6 +14,7 @@ from watchdog.core.state import GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import SECOND, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 KILL_DEADLINE_USEC = 10 * SECOND
 

@@ -8,10 +8,12 @@ evidence comes before its page.
 
 from enum import Enum
 
+from watchdog.core.base import Base
 from watchdog.core.endings import EndingClass
 from watchdog.core.healthstate import Health
-from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, RequestId
-from watchdog.core.rules import RuleId
+from watchdog.core.identity import ActionId, IncidentId, LifeId, PageId, ProcessRef, RequestId
+from watchdog.core.paperverdicts import PaperVerdict
+from watchdog.core.runorders import RunAction, RunVerdict
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
 from watchdog.core.values import dataclass
@@ -67,15 +69,6 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """What every decision carries."""
-
-    gateway: GatewayName
-    rule: RuleId
-    because: str
-
-
 # -- actions -------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +119,14 @@ class CollectEvidence(Base):
     action: ActionId
     incident: IncidentId
     life: LifeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropEvidence(Base):
+    """Remove files that were kept for an incident: `folder` is relative to the state folder."""
+
+    incident: IncidentId
+    folder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,7 +330,18 @@ class NothingDone(Base):
     """Seen, understood, and deliberately left alone (law 6)."""
 
 
-Action = StartGateway | StopGateway | KillGateway | SetTimer | CancelTimer | CollectEvidence | QueuePage | AnswerRequest
+Action = (
+    StartGateway
+    | StopGateway
+    | KillGateway
+    | SetTimer
+    | CancelTimer
+    | CollectEvidence
+    | DropEvidence
+    | QueuePage
+    | AnswerRequest
+    | RunAction
+)
 
 Verdict = (
     OriginJudged
@@ -356,6 +368,8 @@ Verdict = (
     | PageDelayed
     | PageFolded
     | PageRetried
+    | RunVerdict
+    | PaperVerdict
     | NothingDone
 )
 

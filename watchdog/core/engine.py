@@ -16,12 +16,12 @@ so there is no fixed point to search for and no callback to get lost in. Five la
 Invariant: `step` is a pure function; equal inputs give equal outputs, byte for byte, under any PYTHONHASHSEED.
 """
 
-from dataclasses import replace
 from typing import Literal, assert_never
 
 from watchdog.core import (
     contact,
     deadlines,
+    drills,
     escalation,
     health,
     host,
@@ -29,13 +29,16 @@ from watchdog.core import (
     lifecycle,
     outbox,
     ownership,
+    proposals,
     quiet,
     refusal,
     reminder,
     requests,
     restart,
+    runs,
     stuck,
 )
+from watchdog.core.bundle import BundleObserved, DefaultsChanged
 from watchdog.core.clock import advance
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.events import (
@@ -69,14 +72,18 @@ from watchdog.core.events import (
     SystemdObserved,
     TimerFired,
 )
-from watchdog.core.identity import GatewayName, IncidentId
+from watchdog.core.identity import GatewayName, IncidentId, RunId
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
+from watchdog.core.run import StepEnded
 from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.state import IncidentPhase, State
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Step, Turn
+from watchdog.core.values import replace
 
 HealthEvent = ProbeObserved | LogClassSeen | MeasuresObserved | CodeObserved
+RulesEvent = PolicyLoaded | PolicyRejected | BundleObserved | DefaultsChanged
+JournalEvent = JournalFailed | JournalGapFound | JournalDamageFound | JournalRenewed
 PageEvent = PageDelivered | PageFailed | PageStuck | PageAcknowledged
 GatewayEvent = (
     EnforcementObserved
@@ -110,6 +117,7 @@ def step(state: State, stamped: Stamped) -> Step:
         lifecycle.close_shut_down_lives(turn)
         turn.state = replace(turn.state, host_going_down=False)
     _dispatch(turn, stamped)
+    runs.on_decided(turn, state.incidents)
     return turn.done()
 
 
@@ -120,12 +128,17 @@ def changes_nothing(before: State, after: Step) -> bool:
 
 def _dispatch(turn: Turn, stamped: Stamped) -> None:
     match stamped.event:
+        case (GatewayObserved() | MainProcessExited() | ProbeObserved() | MeasuresObserved()) as event:
+            _dispatch_gateway(turn, event)  # first, because they are most of a year's events, and each case takes time
+        case TimerFired() as event:
+            _on_timer(turn, event.timer)
+        case NetworkObserved() as event:
+            host.on_network_observed(turn, event)
         case SupervisorStarted():
             host.on_supervisor_started(turn)
-        case PolicyLoaded() as event:
-            host.on_policy_loaded(turn, event)
-        case PolicyRejected() as event:
-            host.on_policy_rejected(turn, event)
+            runs.on_supervisor_started(turn)
+        case (PolicyLoaded() | PolicyRejected() | BundleObserved() | DefaultsChanged()) as event:
+            _dispatch_rules(turn, event)
         case HostShutdownBegan():
             turn.state = replace(turn.state, host_going_down=True)
         case HostShutdownCancelled():
@@ -134,30 +147,50 @@ def _dispatch(turn: Turn, stamped: Stamped) -> None:
             ownership.on_systemd_observed(turn, event)
         case ClockStepped() as event:
             host.on_clock_stepped(turn, event)
-        case NetworkObserved() as event:
-            host.on_network_observed(turn, event)
         case LimitReached() as event:
             host.on_limit_reached(turn, event)
         case SocketLost() as event:
             host.on_socket_lost(turn, event)
-        case JournalFailed() as event:
-            host.on_journal_failed(turn, event)
-        case JournalGapFound() as event:
-            host.on_journal_gap(turn, event)
-        case JournalDamageFound() as event:
-            host.on_journal_damaged(turn, event)
-        case JournalRenewed() as event:
-            host.on_journal_renewed(turn, event)
+        case (JournalFailed() | JournalGapFound() | JournalDamageFound() | JournalRenewed()) as event:
+            _dispatch_journal(turn, event)
         case ActionRequested() as event:
             requests.on_requested(turn, event)
+        case StepEnded() as event:
+            runs.on_step_ended(turn, event)
         case (PageDelivered() | PageFailed() | PageStuck() | PageAcknowledged()) as event:
             _dispatch_page(turn, event)
-        case TimerFired() as event:
-            _on_timer(turn, event.timer)
         case SupervisorStopping() | ActionSucceeded() | EvidenceCollected():
             pass  # recorded for the reader; nothing follows from them
         case _ as event:
             _dispatch_gateway(turn, event)
+
+
+def _dispatch_rules(turn: Turn, event: RulesEvent) -> None:
+    match event:
+        case PolicyLoaded():
+            host.on_policy_loaded(turn, event)
+        case PolicyRejected():
+            host.on_policy_rejected(turn, event)
+        case BundleObserved():
+            proposals.on_bundle_observed(turn, event)
+        case DefaultsChanged():
+            proposals.on_defaults_changed(turn, event)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _dispatch_journal(turn: Turn, event: JournalEvent) -> None:
+    match event:
+        case JournalFailed():
+            host.on_journal_failed(turn, event)
+        case JournalGapFound():
+            host.on_journal_gap(turn, event)
+        case JournalDamageFound():
+            host.on_journal_damaged(turn, event)
+        case JournalRenewed():
+            host.on_journal_renewed(turn, event)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _dispatch_gateway(turn: Turn, event: GatewayEvent) -> None:
@@ -232,8 +265,12 @@ def _on_timer(turn: Turn, timer: TimerId) -> None:
             outbox.on_more_pages_due(turn, timer.subject)
         case TimerKind.QUIET_HOURS_END:
             outbox.on_quiet_hours_end(turn)
+        case TimerKind.DRILL_DUE:
+            drills.on_due(turn)
         case TimerKind.TEST_DUE:
             reminder.on_due(turn)
+        case TimerKind.RUN:
+            runs.on_due(turn, RunId(timer.subject))
         case _ as kind:
             _on_gateway_timer(turn, kind, GatewayName(timer.subject))
 

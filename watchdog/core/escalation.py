@@ -11,9 +11,7 @@ or has failed for a while, the next tier is told at once (core/stuck.py tells wh
 Invariant: no critical page leaves the outbox undelivered while any channel has not been tried.
 """
 
-from dataclasses import replace
-
-from watchdog.core import outbox
+from watchdog.core import breaker, outbox
 from watchdog.core.decisions import NothingDone, PageUpdate, PageWithheld, QueuePage, Severity
 from watchdog.core.identity import NOBODY, GatewayName, IncidentId, PageId
 from watchdog.core.rules import RuleId
@@ -21,9 +19,13 @@ from watchdog.core.state import Hold, Incident, IncidentPhase, PageMark, Quiet
 from watchdog.core.timeline import HOUR, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 NO_PAGE = PageId("")
 """The outbox names a page when it is queued."""
+
+SEEN_MAX = 3
+"""Earlier incidents that a page names: who reads it at night needs to know that there were some, and one to look at."""
 
 
 def tell(turn: Turn, incident: Incident, did: str, update: PageUpdate, rule: RuleId, *, agent_says: str = "") -> None:
@@ -76,45 +78,47 @@ def tell_over(turn: Turn, incident: Incident, because: str) -> None:
         _queue(turn, over, PageUpdate.RESOLVED, RuleId.PAGE_OVER, channels=incident.told, did="", agent_says="")
 
 
-def notice(turn: Turn, gateway: GatewayName, rule: RuleId, *, title: str, because: str, next_command: str) -> None:
+def notice(
+    turn: Turn,
+    gateway: GatewayName,
+    rule: RuleId,
+    *,
+    title: str,
+    because: str,
+    next_command: str,
+    agent_says: str = "",
+) -> None:
     """Tell without waking and without an incident."""
-    outbox.put(
-        turn,
-        QueuePage(
-            gateway=gateway,
-            rule=rule,
-            because=because,
-            page=NO_PAGE,
-            incident=None,
-            severity=Severity.INFO,
-            update=PageUpdate.OPENED,
-            channels=turn.escalation.notices,
-            title=title,
-            did="",
-            next_command=next_command,
-        ),
-    )
+    word = _word(gateway, rule, turn.escalation.notices, title, because, next_command)
+    outbox.put(turn, replace(word, agent_says=agent_says))
 
 
 def tell_change(turn: Turn, gateway: GatewayName, what: str) -> None:
     """Tell whoever wants to know that something changed; it wakes nobody, and costs no page its room."""
     if turn.escalation.changes:
-        outbox.put_change(
-            turn,
-            QueuePage(
-                gateway=gateway,
-                rule=RuleId.CHANGE_TOLD,
-                because="so that what else is seen can be set beside it",
-                page=NO_PAGE,
-                incident=None,
-                severity=Severity.INFO,
-                update=PageUpdate.OPENED,
-                channels=turn.escalation.changes,
-                title=what,
-                did="",
-                next_command=f"gatedog status {gateway}",
-            ),
-        )
+        because = "so that what else is seen can be set beside it"
+        command = f"gatedog status {gateway}"
+        word = _word(gateway, RuleId.CHANGE_TOLD, turn.escalation.changes, what, because, command)
+        outbox.put_change(turn, word)
+
+
+def _word(
+    gateway: GatewayName, rule: RuleId, channels: tuple[str, ...], title: str, because: str, next_command: str
+) -> QueuePage:
+    """Say something that belongs to no incident."""
+    return QueuePage(
+        gateway=gateway,
+        rule=rule,
+        because=because,
+        page=NO_PAGE,
+        incident=None,
+        severity=Severity.INFO,
+        update=PageUpdate.OPENED,
+        channels=channels,
+        title=title,
+        did="",
+        next_command=next_command,
+    )
 
 
 def test_page(turn: Turn, *, severity: Severity, who: str, channel: str) -> None:
@@ -219,7 +223,7 @@ def _queue(
     page = QueuePage(
         gateway=incident.gateway,
         rule=rule,
-        because=incident.because,
+        because=incident.because + _standing(turn, incident, update),
         page=NO_PAGE,
         incident=incident.incident,
         severity=incident.severity,
@@ -231,6 +235,23 @@ def _queue(
         agent_says=agent_says,
     )
     outbox.put(turn, page)
+
+
+def _standing(turn: Turn, incident: Incident, update: PageUpdate) -> str:
+    """Say what else there is to know when people are told of an incident first, or first again."""
+    before = _seen(turn, incident) if update is PageUpdate.OPENED else ""
+    return before if incident.told else before + breaker.sentence(turn, incident)
+
+
+def _seen(turn: Turn, incident: Incident) -> str:
+    """Say which incidents before were about the same; newest first, empty when none is remembered."""
+    others = [each for each in turn.state.incidents if each.fingerprint == incident.fingerprint]
+    names = [str(each.incident) for each in reversed(others) if each.incident != incident.incident]
+    if not names:
+        return ""
+    more = ", ..." if len(names) > SEEN_MAX else ""
+    times = "once" if len(names) == 1 else f"{len(names)} times"
+    return f"; seen {times} before: {', '.join(names[:SEEN_MAX])}{more}"
 
 
 def _put(turn: Turn, changed: Incident) -> None:

@@ -9,13 +9,16 @@ read it.
 from enum import Enum
 
 from watchdog.core.approval import CodeOffered, Signed
+from watchdog.core.bundle import BundleObserved, DefaultsChanged
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
+from watchdog.core.enclosure import Enclosed
 from watchdog.core.endings import ExitRecord
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
 from watchdog.core.peer import Peer
 from watchdog.core.policy import Policy
 from watchdog.core.rival import JobKind, Rival
+from watchdog.core.run import StepEnded
 from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
@@ -75,10 +78,12 @@ class SupervisorStopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLoaded:
-    """A human's policy took effect. `digest` is the SHA-256 of the bundle's bytes, in hex."""
+    """A human's policy took effect. `digest` is the SHA-256 of the bundle, in hex."""
 
     policy: Policy
     digest: str
+    effect: str = ""
+    """The SHA-256 of what the policy amounts to, in hex; empty: it comes from a command line, and nobody commits it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,10 +294,13 @@ class ActionRequested:
     """32 hex digits that nobody could foresee, for the challenge that a refusal may give."""
     signers: tuple[str, ...] = ()
     """Who could sign for it: principals that a human listed, or the one of them that the asker named."""
+    signable: bool = False
+    """Whether there are people who could sign, or were before somebody spoiled their list."""
     code_set: str = ""
     """The set of release codes there is; empty: none."""
     signed: Signed | None = None
     code: CodeOffered | None = None
+    enclosed: Enclosed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +345,8 @@ Event = (
     | SupervisorStopping
     | PolicyLoaded
     | PolicyRejected
+    | BundleObserved
+    | DefaultsChanged
     | HostShutdownBegan
     | HostShutdownCancelled
     | SystemdObserved
@@ -365,6 +375,7 @@ Event = (
     | ActionSucceeded
     | ActionFailed
     | EvidenceCollected
+    | StepEnded
     | PageDelivered
     | PageFailed
     | PageStuck
@@ -373,7 +384,7 @@ Event = (
 )
 
 HEALTH_OBSERVATIONS = (ProbeObserved, LogClassSeen, MeasuresObserved, CodeObserved)
-LOOKS = (NetworkObserved, SystemdObserved, EnforcementObserved, GatewayObserved, OwnershipObserved)
+LOOKS = (BundleObserved, NetworkObserved, SystemdObserved, EnforcementObserved, GatewayObserved, OwnershipObserved)
 OBSERVATIONS = (*LOOKS, *HEALTH_OBSERVATIONS)
 """Level-triggered events: one that changes nothing is folded, not stored (journal/)."""
 

@@ -9,8 +9,6 @@ socket over, or that stands inside a gateway is refused with a permit as without
 Invariant: neither makes anybody human; what was judged stays on record, and the answer names the person's request.
 """
 
-from dataclasses import replace
-
 from watchdog.core.asks import Ask
 from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome
 from watchdog.core.identity import GatewayName, RequestId
@@ -19,6 +17,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.timeline import HOUR, MINUTE, Usec
 from watchdog.core.trail import trail_of
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
 GRANT_WITHIN_USEC = 30 * MINUTE
@@ -39,7 +38,12 @@ _ONLY_THE_ACCOUNT_IS_KNOWN = frozenset(
 
 
 def remember(turn: Turn, ask: Ask) -> None:
-    """Keep what was asked and answered in this turn."""
+    """Keep what was asked and answered in this turn.
+
+    Checks at the gate are not kept: an agent makes hundreds, and each would push out one that a person may grant.
+    """
+    if ask.event.verb is Verb.CHECK_ACTION:
+        return
     event, judgement = ask.event, ask.judgement
     answer = _answer(turn)
     asked = AskedRequest(

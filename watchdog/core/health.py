@@ -21,7 +21,6 @@ machine, tells people of a finding that is new, and ends the story when the gate
 Invariant: an observation that confirms what is believed changes nothing and decides nothing.
 """
 
-from dataclasses import replace
 from enum import Enum
 
 from watchdog.core import escalation, incident, probes, remedy, signs
@@ -45,6 +44,7 @@ from watchdog.core.state import GatewayState, Life, Phase
 from watchdog.core.tables import Machine, Moved
 from watchdog.core.timeline import MINUTE, Usec, duration_text
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 MEASURES_SETTLE_USEC = 5 * MINUTE
 """Readings of a life count from so long after it was ready: connections and caches fill first."""

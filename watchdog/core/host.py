@@ -4,10 +4,9 @@ Invariant: none of it starts or ends a gateway. The most that follows is an inci
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from watchdog.core import escalation, incident, reminder, restart, safemode
-from watchdog.core.decisions import NothingDone, PolicyAdopted, PolicyKept, Severity
+from watchdog.core import drills, escalation, incident, proposals, reminder, restart, safemode
+from watchdog.core.decisions import DropEvidence, NothingDone, PolicyAdopted, PolicyKept, Severity
 from watchdog.core.events import (
     ClockStepped,
     EnforcementObserved,
@@ -21,18 +20,22 @@ from watchdog.core.events import (
     PolicyRejected,
     SocketLost,
 )
-from watchdog.core.identity import NOBODY
+from watchdog.core.identity import NOBODY, IncidentId
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.machines import move_phase
 from watchdog.core.phase import PhaseMove
 from watchdog.core.rules import RuleId
-from watchdog.core.state import GatewayState, Hold, Phase
+from watchdog.core.state import GatewayState, Hold, IncidentPhase, Phase
 from watchdog.core.timeline import HOUR, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 CLOCK_STEP_MAX_USEC = HOUR
 """A wall clock that moves further than this against the boot clock is outside every model."""
+
+EVIDENCE_KEPT = "evidence kept"
+"""The limit of all evidence together: LimitReached names one folder that has to go, `incidents/INC-n/ACTION`."""
 
 _WAITS_FOR: Mapping[Phase, TimerKind] = {
     Phase.STARTING: TimerKind.START_DEADLINE,
@@ -53,6 +56,8 @@ def on_supervisor_started(turn: Turn) -> None:
 
 def on_policy_loaded(turn: Turn, event: PolicyLoaded) -> None:
     """Adopt a policy. It restarts nothing: a gateway it no longer names is left running and unwatched."""
+    if not proposals.may_load(turn, event):
+        return
     names = {gateway.name for gateway in turn.state.gateways}
     added = tuple(
         GatewayState(name=gateway.name, since_usec=turn.now_usec, since_wall_usec=turn.stamp.wall_usec)
@@ -66,6 +71,7 @@ def on_policy_loaded(turn: Turn, event: PolicyLoaded) -> None:
     for gateway in turn.state.gateways:
         _wake_again(turn, gateway)
     reminder.arm(turn)
+    drills.arm(turn)
 
 
 def _wake_again(turn: Turn, gateway: GatewayState) -> None:
@@ -152,9 +158,28 @@ def on_enforcement_observed(turn: Turn, event: EnforcementObserved) -> None:
 
 def on_limit_reached(turn: Turn, event: LimitReached) -> None:
     """A bounded thing was full."""
+    if event.limit == EVIDENCE_KEPT:
+        _drop_evidence(turn, event.subject)
+        return
     because = f"{event.limit} limit of {event.subject or 'gatedog'}: {event.dropped} dropped"
     title, rule = f"limit reached: {event.limit}", RuleId.LIMIT_REACHED
     escalation.notice(turn, NOBODY, rule, title=title, because=because, next_command="gatedog events")
+
+
+def _drop_evidence(turn: Turn, folder: str) -> None:
+    """The oldest evidence gives way to the next; that of an open incident stays, whatever it takes."""
+    name = IncidentId(folder.split("/")[1] if folder.count("/") == 2 else "")
+    known = incident.find(turn, name)
+    gateway = NOBODY if known is None else known.gateway
+    if not name or (known is not None and known.phase is not IncidentPhase.RESOLVED):
+        why = "its incident is not over" if name else "that is no folder of evidence"
+        because = f"{folder} stays: {why}"
+        turn.decide(NothingDone(gateway=gateway, rule=RuleId.EVIDENCE_BOUNDED, because=because))
+        return
+    because = "all evidence has the room that it may take, and this is the oldest of an incident that is over"
+    turn.decide(
+        DropEvidence(gateway=gateway, rule=RuleId.EVIDENCE_BOUNDED, because=because, incident=name, folder=folder)
+    )
 
 
 def on_socket_lost(turn: Turn, event: SocketLost) -> None:

@@ -16,6 +16,7 @@ ActionId = NewType("ActionId", str)
 PageId = NewType("PageId", str)
 IncidentId = NewType("IncidentId", str)
 RequestId = NewType("RequestId", str)
+RunId = NewType("RunId", str)
 LifeId = NewType("LifeId", int)
 
 NOBODY = GatewayName("")
@@ -47,3 +48,8 @@ def request_id(seq: Seq) -> RequestId:
 def incident_id(number: int) -> IncidentId:
     """Name the number-th incident of this journal."""
     return IncidentId(f"INC-{number}")
+
+
+def run_id(number: int) -> RunId:
+    """Name the number-th run of a runbook in this journal."""
+    return RunId(f"RUN-{number}")

@@ -16,7 +16,6 @@ Invariant: an incident always names a rule, and is paged after its evidence was 
 again, is not decided here but in core/escalation.py.
 """
 
-from dataclasses import replace
 from enum import Enum
 
 from watchdog.core import escalation
@@ -38,7 +37,7 @@ from watchdog.core.tables import Machine, Moved
 from watchdog.core.timeline import DAY, HOUR, MINUTE, Usec
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 RESOLVED_KEPT = 64
 """Resolved incidents remembered for reopening; older ones live on in the journal."""
@@ -69,6 +68,9 @@ class Matter(Enum):
     PAGES = "pages"
     APPROVAL = "approval"
     SOCKET = "socket"
+    GATE = "gate"
+    RUNBOOK = "runbook"
+    RULES = "rules"
 
 
 class IncidentMove(Enum):

@@ -14,8 +14,6 @@ place on. That is an unasked ending like any other, but it is never answered by 
 Invariant: every life is entered in the ledger exactly once, when it is first seen.
 """
 
-from dataclasses import replace
-
 from watchdog.core import escalation, health, incident, restart
 from watchdog.core.decisions import (
     Charge,
@@ -44,6 +42,7 @@ from watchdog.core.state import GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 UNOWNED_USEC = MINUTE
 """Down this long with nothing under way is nobody's business, and so somebody's page."""

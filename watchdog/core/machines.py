@@ -1,12 +1,11 @@
 """Moving the machines of one gateway, and remembering that they moved."""
 
-from dataclasses import replace
-
 from watchdog.core.hold import HOLD, HoldMove
 from watchdog.core.phase import PHASE, PhaseMove
 from watchdog.core.state import GatewayState
 from watchdog.core.tables import Moved
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 
 def move_phase(turn: Turn, gateway: GatewayState, move: PhaseMove) -> GatewayState:

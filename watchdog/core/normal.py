@@ -21,11 +21,10 @@ come and go teaches gatedog to wait.
 Invariant: integers only, everything bounded, and a reading that belongs to a sign is not learned (core/signs.py).
 """
 
-from dataclasses import replace
-
 from watchdog.core.healthstate import HourSum, Normal, Slot
 from watchdog.core.observations import Measure
 from watchdog.core.timeline import HOUR, MINUTE, Usec
+from watchdog.core.values import replace
 
 RECENT_MAX = 24
 RECENT_USEC = 3 * HOUR

@@ -3,8 +3,6 @@
 Invariant: an order is one decision plus the alarm that watches it; nothing here waits for the answer.
 """
 
-from dataclasses import replace
-
 from watchdog.core import budget, safemode
 from watchdog.core.decisions import Charge, StartCharged, StartGateway, StopGateway
 from watchdog.core.identity import GatewayName, LifeId, RequestId
@@ -15,6 +13,7 @@ from watchdog.core.state import LedgerEntry
 from watchdog.core.timeline import SECOND
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 START_DEADLINE_USEC = 60 * SECOND
 """A start that showed no life by then is a failed start."""

@@ -12,7 +12,6 @@ Invariant: the order of the outbox is the order in which pages were queued; what
 then kept for `gatedog page retry`), or told better by a later page of the same incident.
 """
 
-from dataclasses import replace
 from itertools import takewhile
 
 from watchdog.core import hours, rate
@@ -23,6 +22,7 @@ from watchdog.core.state import ChannelMemory, Delivery, Incident, PendingPage
 from watchdog.core.timeline import Usec, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 OUTBOX_MAX = 256
 """Pages waiting at once; when full the quietest, oldest one makes room, never a critical page."""

@@ -12,8 +12,6 @@ Break-glass is the one foreign deed that is a human's by construction: only root
 Invariant: nothing here fights: no rival is stopped, no setting is put back.
 """
 
-from dataclasses import replace
-
 from watchdog.core import escalation, incident
 from watchdog.core.decisions import NothingDone, Severity
 from watchdog.core.events import BreakGlassUsed, ForeignJobSeen, OwnershipObserved, SystemdObserved
@@ -25,6 +23,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.state import Phase
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 FOREIGN_JOBS_KEPT = 8
 FOREIGN_JOBS_TELL = 2

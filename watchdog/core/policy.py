@@ -9,8 +9,11 @@ channel settings and credentials itself, so that neither ever reaches the journa
 from dataclasses import field
 from enum import Enum
 
+from watchdog.core.action import ActionRule
+from watchdog.core.gaterules import SHIPPED
 from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
 from watchdog.core.identity import GatewayName
+from watchdog.core.run import MachineRunbook
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
 from watchdog.core.values import dataclass
 
@@ -137,6 +140,8 @@ class GatewayPolicy:
     probes: tuple[ProbePolicy, ...] = ()
     observe: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """(name, argv) of fixed commands that look at the gateway under its own uid; sorted by name. Units only."""
+    gate: tuple[ActionRule, ...] = ()
+    """What a human adds to the shipped rules of the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,3 +196,9 @@ class Policy:
 
     gateways: tuple[GatewayPolicy, ...]
     escalation: EscalationPolicy = EscalationPolicy()
+    runbooks: tuple[MachineRunbook, ...] = ()
+    """Sorted by name. With at least one, an incident that none of them answers is told as an unknown."""
+    min_signers: int = 1
+    """How many people must sign what loosens these rules. What tightens them takes one, an emergency none."""
+    gate: tuple[ActionRule, ...] = SHIPPED
+    """The shipped rules of the gate, as they were when this policy was adopted."""

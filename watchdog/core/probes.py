@@ -22,7 +22,6 @@ has not passed in this life is not judged before its start grace is over; the gr
 Invariant: a passing probe that passes again changes nothing.
 """
 
-from dataclasses import replace
 from enum import Enum
 
 from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
@@ -31,6 +30,7 @@ from watchdog.core.observations import ProbeCause, ProbeObserved, ProbeResult
 from watchdog.core.tables import Machine, Moved
 from watchdog.core.timeline import MINUTE, Usec
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 DIPS_MAX = 32
 FLAPPING_SHARE = 10

@@ -6,7 +6,6 @@ it meant it to be looked at, and a signature that was tampered with is news.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from watchdog.core import incident
 from watchdog.core.approval import (
@@ -27,7 +26,7 @@ from watchdog.core.permission import UsedCode, WrongCode
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import HOUR, Usec
 from watchdog.core.turn import Turn
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 CODES = 10
 """Release codes in a set."""
@@ -100,6 +99,7 @@ def give_challenge(turn: Turn, event: ActionRequested) -> bool:
         boot=turn.state.clock.boot,
         given_usec=turn.now_usec,
         expires_wall_usec=Usec(turn.stamp.wall_usec + CHALLENGE_FOR_USEC),
+        enclosed=event.enclosed,
     )
     mine = [each for each in turn.state.challenges if each.asker_uid == challenge.asker_uid]
     oldest = mine[: len(mine) + 1 - CHALLENGES_PER_UID_MAX] if len(mine) >= CHALLENGES_PER_UID_MAX else []
@@ -156,6 +156,7 @@ def _as_signed(event: ActionRequested, challenge: Challenge) -> ActionRequested:
         for_usec=challenge.for_usec,
         starts=challenge.starts,
         uid=challenge.uid,
+        enclosed=challenge.enclosed,
     )
 
 

@@ -9,7 +9,6 @@ nothing will start that one again by itself.
 Invariant: no quiet lasts longer than it may, whatever was asked for: one that never ends is a switched-off watchdog.
 """
 
-from dataclasses import replace
 from shlex import quote
 
 from watchdog.core import escalation
@@ -21,6 +20,7 @@ from watchdog.core.state import IncidentPhase, Quiet
 from watchdog.core.timeline import DAY, HOUR, Usec, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
 MAINTENANCE_MAX_USEC = DAY

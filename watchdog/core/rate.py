@@ -9,12 +9,11 @@ more bucket stands for all channels together: many of them must not make a flood
 Invariant: nothing is dropped here: a page is admitted or counted. Pure values; core/outbox.py puts them to use.
 """
 
-from dataclasses import replace
-
 from watchdog.core.decisions import Severity
 from watchdog.core.policy import EscalationPolicy
 from watchdog.core.state import ChannelMemory
 from watchdog.core.timeline import Usec
+from watchdog.core.values import replace
 
 ALL = "*"
 """The bucket of all channels together; no channel can be called so."""

@@ -9,7 +9,6 @@ Invariant: what was refused changes nothing but the memory of having refused it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from shlex import quote
 
 from watchdog.core import escalation, incident, proof
@@ -25,6 +24,7 @@ from watchdog.core.timeline import HOUR
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.trail import trail_of
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
 REFUSALS_QUIET_USEC = 4 * HOUR

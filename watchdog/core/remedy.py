@@ -10,8 +10,6 @@ gateway could have faked what it is for.
 Invariant: at most one restart until the gateway has been well for as long as a stable life takes.
 """
 
-from dataclasses import replace
-
 from watchdog.core import budget
 from watchdog.core.decisions import NothingDone, OriginKind
 from watchdog.core.findings import failing_locally
@@ -21,6 +19,7 @@ from watchdog.core.orders import order_stop
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, Hold, Phase
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 EYES_MIN = 2
 

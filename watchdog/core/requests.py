@@ -12,38 +12,46 @@ Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from watchdog.core import budget, escalation, grants, health, incident, proof, quiet, restart, retry, safemode
+from watchdog.core import (
+    drills,
+    escalation,
+    gate,
+    grants,
+    health,
+    incident,
+    papers,
+    proof,
+    proposals,
+    quiet,
+    retry,
+    runasks,
+    steering,
+)
 from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.decisions import (
-    BudgetReset,
     Charge,
-    HoldReleased,
     NothingDone,
     OriginJudged,
     OriginKind,
     Severity,
 )
 from watchdog.core.events import ActionRequested
-from watchdog.core.hold import HoldMove
 from watchdog.core.identity import GatewayName, PageId, RequestId, request_id
 from watchdog.core.incident import Matter
-from watchdog.core.machines import move_hold, move_phase
-from watchdog.core.orders import order_start, order_stop
 from watchdog.core.origin import Judgement, judge
 from watchdog.core.peer import Peer
-from watchdog.core.phase import PhaseMove
 from watchdog.core.proof import NotShown, Shown
 from watchdog.core.refusal import ask_for_signature, refuse
 from watchdog.core.rules import RuleId
-from watchdog.core.state import Hold, Incident, IncidentPhase, Phase, State
+from watchdog.core.state import Incident, IncidentPhase, State
 from watchdog.core.timeline import duration_text
-from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
-_PROVEN = frozenset({RuleId.ORIGIN_SIGNATURE, RuleId.ORIGIN_CODE})
+_ANYBODY = frozenset(OriginKind)
+"""Proposing, guessing, asking whether one may: the agent included. Nothing follows until a person says so."""
 _HUMAN = frozenset({OriginKind.HUMAN})
 _HUMAN_OR_TRUSTED = frozenset({OriginKind.HUMAN, OriginKind.AUTOMATION})
 
@@ -67,10 +75,42 @@ _PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
     Verb.GRANT: _HUMAN,
     Verb.PERMIT: _HUMAN,
     Verb.PERMIT_END: _HUMAN,
+    Verb.HYPOTHESISE: _ANYBODY,
+    Verb.JUDGE_HYPOTHESIS: _HUMAN,
+    Verb.EDIT_POSTMORTEM: _HUMAN,
+    Verb.SIGN_CAUSE: _HUMAN,
+    Verb.PROPOSE_POLICY: _ANYBODY,
+    Verb.COMMIT_POLICY: _HUMAN,
+    Verb.REVERT_POLICY: _HUMAN,
+    Verb.RUN_RUNBOOK: _HUMAN,
+    Verb.APPROVE_STEP: _HUMAN,
+    Verb.ABORT_RUN: _HUMAN,
+    Verb.CLOSE_BREAKER: _HUMAN,
+    Verb.CHECK_ACTION: _ANYBODY,
+    Verb.APPROVE_ACTION: _HUMAN,
+    Verb.REPORT_DRILL: _HUMAN,
 }
 
 _ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
-_ABOUT_PAGES = frozenset({Verb.TEST_PAGE, Verb.RETRY_PAGE})
+_ABOUT_GATEWAYS = frozenset(
+    {
+        Verb.START,
+        Verb.STOP,
+        Verb.RESTART,
+        Verb.HOLD,
+        Verb.RELEASE,
+        Verb.RESET_BUDGET,
+        Verb.ASK_RESTART,
+        Verb.MAINTENANCE,
+        Verb.MAINTENANCE_END,
+        Verb.SILENCE,
+        Verb.SILENCE_END,
+        Verb.PERMIT,
+        Verb.PERMIT_END,
+    }
+)
+_SIGNED_WHERE_ANYBODY_CAN = frozenset({Verb.SIGN_CAUSE, Verb.COMMIT_POLICY, Verb.REVERT_POLICY})
+"""What holds for long, and is no emergency: a terminal alone is not enough where a human listed signers."""
 _NEEDS_REASON = frozenset(
     {Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART, Verb.MAINTENANCE, Verb.SILENCE, Verb.PERMIT}
 )
@@ -78,6 +118,7 @@ _NEEDS_REASON = frozenset(
 
 def on_requested(turn: Turn, event: ActionRequested) -> None:
     """Judge a request, answer it, do what was granted, and remember it."""
+    event = gate.with_action(turn, event)
     judgement = judge_peer(turn.state, event.peer, event.gateway)
     found = proof.examine(turn, event, judgement)
     if isinstance(found, Shown):
@@ -101,7 +142,8 @@ def on_requested(turn: Turn, event: ActionRequested) -> None:
 
 def _answer(turn: Turn, ask: Ask) -> None:
     event, judgement = ask.event, ask.judgement
-    trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted
+    lets_anybody = OriginKind.UNKNOWN in _PERMITTED[event.verb]
+    trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted or lets_anybody
     if judgement.origin not in _PERMITTED[event.verb] or not trusted:
         permit = grants.permit_for(turn, ask)
         if permit is None:
@@ -109,23 +151,24 @@ def _answer(turn: Turn, ask: Ask) -> None:
         else:
             _carry_out(turn, replace(ask, permit=permit))
             grants.use_up(turn, permit)
-    elif _is_about_a_gateway(event.verb) and not turn.knows(event.gateway):
+    elif event.verb in _ABOUT_GATEWAYS and not turn.knows(event.gateway):
         names = ", ".join(gateway.name for gateway in turn.state.gateways) or "none"
         fail(turn, ask, RuleId.REQUEST_UNKNOWN_GATEWAY, f"no gateway of that name; known: {names}", "gatedog status")
     elif event.verb in _NEEDS_REASON and not event.reason.strip():
         fail(turn, ask, RuleId.REQUEST_NEEDS_REASON, "a reason is kept with this", command_of(event.verb, event))
-    elif judgement.rule not in _PROVEN and event.verb.value in _to_be_signed(turn, event):
+    elif _is_to_be_signed(turn, ask):
         ask_for_signature(turn, ask)
     else:
         _carry_out(turn, ask)
 
 
-def _is_about_a_gateway(verb: Verb) -> bool:
-    return verb not in _ABOUT_INCIDENTS and verb not in _ABOUT_PAGES and verb is not Verb.GRANT
-
-
-def _to_be_signed(turn: Turn, event: ActionRequested) -> tuple[str, ...]:
-    return turn.policy_of(event.gateway).signature_for if turn.knows(event.gateway) else ()
+def _is_to_be_signed(turn: Turn, ask: Ask) -> bool:
+    event = ask.event
+    if event.verb in _SIGNED_WHERE_ANYBODY_CAN:
+        return event.signable and ask.judgement.rule is not RuleId.ORIGIN_SIGNATURE
+    if ask.is_proven or not turn.knows(event.gateway):
+        return False
+    return event.verb.value in turn.policy_of(event.gateway).signature_for
 
 
 def judge_peer(state: State, peer: Peer, gateway: GatewayName) -> Judgement:
@@ -147,36 +190,15 @@ def judge_peer(state: State, peer: Peer, gateway: GatewayName) -> Judgement:
 
 
 def _carry_out(turn: Turn, ask: Ask) -> None:
-    name = ask.event.gateway
     match ask.event.verb:
-        case Verb.START | Verb.RESTART:
-            _start_or_restart(turn, ask)
-        case Verb.STOP:
-            _stop(turn, ask)
-        case Verb.HOLD:
-            restart.place_hold(turn, name, RuleId.HOLD_BY_HUMAN, f"{ask.who}: {ask.event.reason}")
-            restart.settle_held(turn, name)
-            grant(turn, ask, "held: no automatic start until a human releases it", f'gatedog release {name} -m "why"')
-        case Verb.RELEASE:
-            _release(turn, ask)
-        case Verb.RESET_BUDGET:
-            turn.put(replace(turn.gateway(name), ledger=()))
-            because = f"{ask.who}: {ask.event.reason}"
-            turn.decide(BudgetReset(gateway=name, rule=RuleId.BUDGET_RESET, because=because))
-            grant(turn, ask, "the restart ledger is empty; a hold is not lifted by this", "gatedog status")
-        case Verb.ASK_RESTART:
-            because = "you are a human: you need not ask"
-            fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog restart {name}")
+        case Verb.START | Verb.RESTART | Verb.STOP | Verb.HOLD | Verb.RELEASE | Verb.RESET_BUDGET | Verb.ASK_RESTART:
+            steering.on_granted(turn, ask)
         case Verb.MAINTENANCE | Verb.MAINTENANCE_END | Verb.SILENCE | Verb.SILENCE_END:
             quiet.on_granted(turn, ask)
         case Verb.ACKNOWLEDGE | Verb.UNACKNOWLEDGE | Verb.CLOSE_INCIDENT:
             _about_incident(turn, ask)
         case Verb.TEST_PAGE:
-            severity = next((each for each in Severity if each.value == ask.event.severity), Severity.INFO)
-            channel = ask.event.subject
-            escalation.test_page(turn, severity=severity, who=ask.who, channel=channel)
-            to = f"channel {channel}" if channel else "every channel"
-            grant(turn, ask, f"a test page is on its way to {to}", "gatedog page list")
+            _test_page(turn, ask)
         case Verb.RETRY_PAGE:
             _retry_page(turn, ask)
         case Verb.GRANT:
@@ -185,64 +207,24 @@ def _carry_out(turn: Turn, ask: Ask) -> None:
             _permit(turn, ask)
         case Verb.PERMIT_END:
             _end_permits(turn, ask)
+        case Verb.HYPOTHESISE | Verb.JUDGE_HYPOTHESIS | Verb.EDIT_POSTMORTEM | Verb.SIGN_CAUSE:
+            papers.on_granted(turn, ask)
+        case Verb.PROPOSE_POLICY | Verb.COMMIT_POLICY | Verb.REVERT_POLICY:
+            proposals.on_granted(turn, ask)
+        case Verb.RUN_RUNBOOK | Verb.APPROVE_STEP | Verb.ABORT_RUN | Verb.CLOSE_BREAKER:
+            runasks.on_granted(turn, ask)
+        case Verb.CHECK_ACTION | Verb.APPROVE_ACTION:
+            gate.on_granted(turn, ask)
+        case Verb.REPORT_DRILL:
+            drills.on_granted(turn, ask)
 
 
-def _start_or_restart(turn: Turn, ask: Ask) -> None:
-    name = ask.event.gateway
-    gateway = turn.gateway(name)
-    restarting = ask.event.verb is Verb.RESTART
-    if gateway.hold is Hold.HELD:
-        because = f"{name} is held: {gateway.hold_because}"
-        fail(turn, ask, RuleId.REQUEST_HELD, because, f'gatedog release {name} -m "why"')
-        return
-    charge = _charge_of(turn, ask)
-    if charge is None:
-        because = "the budget of trusted units is spent"
-        fail(turn, ask, RuleId.TRUSTED_SPENT, because, f"a human can: gatedog restart {name}")
-    elif gateway.phase is Phase.STOPPING or (gateway.phase is Phase.STARTING and gateway.life is None):
-        fail(turn, ask, RuleId.REQUEST_ALREADY, f"{name} is {gateway.phase.value} already", "gatedog status")
-    elif gateway.life is None:
-        turn.put(replace(gateway, wanted_up=True, failures=0))
-        order_start(turn, name, charge, RuleId.REQUEST_GRANTED, f"{ask.request} by {ask.who}")
-        grant(turn, ask, f"{name} is being started", f"gatedog status {name}")
-    elif restarting:
-        turn.put(replace(gateway, wanted_up=True, restart_request=ask.request, start_charge=charge))
-        order_stop(turn, name, ask.request, f"{ask.request} by {ask.who}: restart")
-        grant(turn, ask, f"{name} is being restarted", f"gatedog status {name}")
-    else:
-        turn.put(replace(gateway, wanted_up=True))
-        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, f"{name} runs already", f"gatedog restart {name}")
-
-
-def _charge_of(turn: Turn, ask: Ask) -> Charge | None:
-    if ask.charge is not None:
-        return ask.charge
-    if ask.judgement.origin is not OriginKind.AUTOMATION and ask.permit is None:
-        return Charge.HUMAN
-    gateway = turn.gateway(ask.event.gateway)
-    windows = turn.policy_of(ask.event.gateway).budget.trusted
-    spent = budget.spent(gateway.ledger, windows, budget.TRUSTED_ACCOUNTS, turn.now_usec)
-    return None if spent is not None else Charge.TRUSTED
-
-
-def _stop(turn: Turn, ask: Ask) -> None:
-    name = ask.event.gateway
-    gateway = turn.gateway(name)
-    if gateway.phase is Phase.STOPPING or (gateway.phase is Phase.STARTING and gateway.life is None):
-        fail(turn, ask, RuleId.REQUEST_ALREADY, f"{name} is {gateway.phase.value} already", "gatedog status")
-        return
-    turn.put(replace(gateway, wanted_up=False, restart_request=None))
-    gateway = turn.gateway(name)
-    if gateway.life is not None:
-        order_stop(turn, name, ask.request, f"{ask.request} by {ask.who}: stop")
-    elif gateway.phase in (Phase.BACKOFF, Phase.SLOW):
-        turn.put(move_phase(turn, gateway, PhaseMove.ORDER_STOP))
-    for kind in (TimerKind.START_DUE, TimerKind.UNOWNED):
-        timer = TimerId(kind=kind, subject=name)
-        turn.cancel_timer(timer, gateway=name, rule=RuleId.STOPPED_ON_REQUEST, because="stopped on request")
-    for matter in (Matter.DOWN, Matter.START):
-        incident.resolve_matter(turn, name, matter, rule=RuleId.STOPPED_ON_REQUEST, because=f"{ask.who} stopped it")
-    grant(turn, ask, f"{name} stops, and stays down until a human starts it", f"gatedog start {name}")
+def _test_page(turn: Turn, ask: Ask) -> None:
+    severity = next((each for each in Severity if each.value == ask.event.severity), Severity.INFO)
+    channel = ask.event.subject
+    escalation.test_page(turn, severity=severity, who=ask.who, channel=channel)
+    to = f"channel {channel}" if channel else "every channel"
+    grant(turn, ask, f"a test page is on its way to {to}", "gatedog page list")
 
 
 def _grant_request(turn: Turn, ask: Ask) -> None:
@@ -279,31 +261,6 @@ def _end_permits(turn: Turn, ask: Ask) -> None:
         return
     turn.decide(NothingDone(gateway=name, rule=RuleId.PERMIT_ENDED, because=f"ended by {ask.who}"))
     grant(turn, ask, f"nobody is permitted anything on {name} any more", f"gatedog status {name}")
-
-
-def _release(turn: Turn, ask: Ask) -> None:
-    name = ask.event.gateway
-    gateway = turn.gateway(name)
-    if gateway.hold is not Hold.HELD:
-        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, f"{name} is not held", f"gatedog status {name}")
-        return
-    gateway = replace(move_hold(turn, gateway, HoldMove.RELEASE), hold_rule=None, hold_because="", failures=0)
-    if gateway.phase is Phase.HELD:
-        gateway = move_phase(turn, gateway, PhaseMove.RELEASE)
-    turn.put(replace(gateway, wanted_up=True))
-    because = f"{ask.who}: {ask.event.reason}"
-    turn.decide(HoldReleased(gateway=name, rule=RuleId.HOLD_RELEASED, because=because))
-    safemode.end(turn, rule=RuleId.HOLD_RELEASED, because=f"{ask.who} released {name}")
-    if gateway.phase is Phase.STOPPED:
-        order_start(turn, name, Charge.RELEASE, RuleId.HOLD_RELEASED, f"one start, released by {ask.who}")
-    elif gateway.life is not None:
-        stable = TimerId(kind=TimerKind.STABLE, subject=name)
-        delay = turn.policy_of(name).backoff.stable_after_usec
-        turn.set_timer(stable, delay, gateway=name, rule=RuleId.HOLD_RELEASED, because="until probation is passed")
-    if gateway.phase is Phase.STOPPING:
-        # It was on its way down when it was released: the one start follows its ending.
-        turn.put(replace(turn.gateway(name), restart_request=ask.request, start_charge=Charge.RELEASE))
-    grant(turn, ask, f"{name} is released: one start, then probation", f"gatedog status {name}")
 
 
 def _about_incident(turn: Turn, ask: Ask) -> None:

@@ -21,7 +21,6 @@ by which a supervised agent restarts itself; they share the small `self_restart`
 Invariant: every branch leaves a decision with its reason behind, the branches without a start included.
 """
 
-from dataclasses import replace
 from enum import Enum
 
 from watchdog.core import budget, endings, incident, safemode, spiral
@@ -40,7 +39,7 @@ from watchdog.core.state import ChainLink, GatewayState, Hold, Life, Phase
 from watchdog.core.timeline import MINUTE, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 _NO_PROCESS = ProcessRef(pid=0, start_ticks=0, boot=BootId(""))
 """Stands in for the process of a start that made none."""

@@ -4,15 +4,13 @@ Invariant: what is given again is the newest word on its incident; an older one 
 after they have read what is. It keeps its id, so a channel that took it after all can tell.
 """
 
-from dataclasses import replace
-
 from watchdog.core import outbox
 from watchdog.core.decisions import PageRetried
 from watchdog.core.identity import PageId
 from watchdog.core.rules import RuleId
 from watchdog.core.state import PendingPage
 from watchdog.core.turn import Turn
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,6 @@ it by closing that incident, or by releasing a gateway, which says that somebody
 Invariant: while it lasts, an unasked ending after the one start leads to a hold and to nothing else.
 """
 
-from dataclasses import replace
-
 from watchdog.core import incident
 from watchdog.core.decisions import Charge
 from watchdog.core.identity import NOBODY, BootId
@@ -20,6 +18,7 @@ from watchdog.core.incident import Matter
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 SPENT = "safe mode: the one automatic start of this boot was made"
 

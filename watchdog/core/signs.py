@@ -17,7 +17,6 @@ Invariant: pure; judges only what it is given, and every threshold is a ratio, a
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from watchdog.core.healthpolicy import HealthPolicy
 from watchdog.core.healthstate import Normal, Sign, SignKind, Slot
@@ -36,6 +35,7 @@ from watchdog.core.normal import (
 )
 from watchdog.core.observations import LogClass, Measure
 from watchdog.core.timeline import DAY, HOUR, MINUTE, Usec
+from watchdog.core.values import replace
 
 STANDS_USEC = 20 * MINUTE
 """A sign must last this long: clients reconnect, providers hiccup, people have lunch for less time."""

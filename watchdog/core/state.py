@@ -9,7 +9,9 @@ projection of the journal, but how often a channel was tried is not: that is tra
 from dataclasses import field
 from enum import Enum
 
+from watchdog.core.action import WaitingAction
 from watchdog.core.approval import Challenge
+from watchdog.core.bundle import RulesMemory
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
 from watchdog.core.endings import ExitRecord
 from watchdog.core.healthstate import HealthState
@@ -24,10 +26,13 @@ from watchdog.core.identity import (
     RequestId,
     Seq,
 )
+from watchdog.core.paper import Papers
 from watchdog.core.permission import AskedRequest, CodesMemory, Permit
 from watchdog.core.policy import Policy
+from watchdog.core.practice import DrillOnRecord
 from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
+from watchdog.core.run import RunsMemory
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
 from watchdog.core.values import dataclass
@@ -328,6 +333,12 @@ class State:
     host_going_down: bool = False
     systemd_unreachable: str = ""
     """Why the service manager cannot be spoken to; empty while it can."""
+    drills: tuple[DrillOnRecord, ...] = ()
+    runs: RunsMemory = field(default_factory=RunsMemory)
+    rules: RulesMemory = field(default_factory=RulesMemory)
+    papers: Papers = field(default_factory=Papers)
+    waiting_actions: tuple[WaitingAction, ...] = ()
+    """Oldest first."""
 
 
 EMPTY = State()

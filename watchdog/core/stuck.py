@@ -9,8 +9,6 @@ which says that all is not well as long as the incident is open. It is over when
 Invariant: nothing here withdraws a page. Passing trouble of one attempt never gets here (pager/route.py).
 """
 
-from dataclasses import replace
-
 from watchdog.core import escalation, incident, outbox
 from watchdog.core.decisions import PageUpdate, Severity
 from watchdog.core.deliveries import PageDelivered, PageFailed, PageStuck
@@ -21,6 +19,7 @@ from watchdog.core.state import PendingPage
 from watchdog.core.timeline import MINUTE, duration_text
 from watchdog.core.timer import TimerId, TimerKind
 from watchdog.core.turn import Turn
+from watchdog.core.values import replace
 
 TELL_AFTER_USEC = 5 * MINUTE
 """A critical page that nobody took for so long is news of its own."""

@@ -26,11 +26,13 @@ class TimerKind(Enum):
     MORE_PAGES = "more-pages"
     QUIET_HOURS_END = "quiet-hours-end"
     TEST_DUE = "test-due"
+    DRILL_DUE = "drill-due"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerId:
-    """`subject` is a gateway name, an incident id, a channel, or empty where there is only one such alarm."""
+    """`subject` is a gateway name, an incident id, a run id, a channel, or empty where there is only one such alarm."""
 
     kind: TimerKind
     subject: str

@@ -6,8 +6,6 @@ changed part, and append decisions in the order the shell must perform them. Inv
 step, and nothing outside core/ sees one.
 """
 
-from dataclasses import replace
-
 from watchdog.core.decisions import CancelTimer, Decision, SetTimer
 from watchdog.core.events import Stamp
 from watchdog.core.identity import ActionId, GatewayName, action_id
@@ -17,7 +15,7 @@ from watchdog.core.state import GatewayState, State, Timer
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Complete a request with what a person brought along to show that it is them: a signature, or a release code.
 
 Theory of operation. The core cannot read files, run ssh-keygen or make a nonce, so this is done before a request enters
-the loop, and what was found travels in the event. The files lie in the bundle and are read anew for each request, so
-that a signer who was struck off is struck off at once. A signature is tried against the challenges that fit its
+the loop, and what was found travels in the event. Who may sign (daemon/signing.py) is looked up anew for each request,
+so that a signer who was struck off is struck off at once. A signature is tried against the challenges that fit its
 request, newest first; the text of a challenge is never taken from whoever answers it.
 
 Invariant: nothing here decides; without a bundle (`gatedog run -- CMD`) nobody can sign. What blocks runs in a thread.
@@ -10,23 +10,25 @@ Deliberately not here: cryptography (approval/), and whether a challenge or a co
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from watchdog.approval.challenge import challenge_text, make_nonce
+from watchdog.approval.challenge import challenge_text, make_nonce, namespace_of
 from watchdog.approval.codes import CODES_FILE, Mistyped, match, read_code_set
 from watchdog.approval.guard import Untrusted
-from watchdog.approval.signature import verify
-from watchdog.approval.signers import REVOKED_FILE, SIGNERS_FILE, principals
+from watchdog.approval.sshsig import parse
 from watchdog.control.supervision import Offered, RequestNotTaken
-from watchdog.core.approval import Challenge, CodeOffered, SignatureFault, Signed
+from watchdog.core.approval import Challenge, CodeOffered, SignatureFault, SignatureKept, Signed
+from watchdog.core.enclosure import StepReviewed
 from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import RequestId
 from watchdog.core.state import State
 from watchdog.core.values import dataclass
+from watchdog.core.verbs import Verb
+from watchdog.daemon.signing import SignersInForce
+from watchdog.journal.codec import enclosed_to_json
 from watchdog.origin.procfs import one_line
 
 SIGNERS_MAX = 8
@@ -36,6 +38,7 @@ TRIED_MAX = 4
 
 
 _MAY_FIT_ANOTHER = (SignatureFault.DOES_NOT_MATCH, SignatureFault.UNKNOWN_SIGNER)
+_SIGNED_BY_SEVERAL = frozenset({Verb.COMMIT_POLICY, Verb.REVERT_POLICY})
 _THREADS = 2
 """Of their own: the threads that start gateways must not wait for an ssh-keygen that hangs."""
 
@@ -51,8 +54,16 @@ class Place:
 class Approvals:
     """Looks at proofs. `bundle` is the folder of the signers and codes; None: there are none."""
 
-    def __init__(self, bundle: Path | None, place: Place, state: Callable[[], State]) -> None:
+    def __init__(
+        self,
+        bundle: Path | None,
+        place: Place,
+        state: Callable[[], State],
+        signers: Callable[[], SignersInForce],
+    ) -> None:
+        """`signers` looks up who may sign; it is called in a thread."""
         self._bundle = bundle
+        self._signers = signers
         self._place = place
         self._state = state
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="approval")
@@ -74,6 +85,8 @@ class Approvals:
         Raises:
             RequestNotTaken: a release code that is none by its own check digit. Nothing was asked: it was mistyped.
         """
+        if isinstance(event.enclosed, StepReviewed) and event.enclosed.host == self._place.host:
+            event = replace(event, enclosed=replace(event.enclosed, host=""))  # it is this host: the core cannot know
         is_agent_without_proof = event.peer.in_life and not offered.signature and not offered.code
         if self._bundle is None or is_agent_without_proof:
             return event  # an agent that asks 500 times a second gets no challenge, and must cost next to nothing
@@ -82,31 +95,33 @@ class Approvals:
         return await loop.run_in_executor(self._threads, self._complete, bundle, state, event, offered)
 
     def _complete(self, bundle: Path, state: State, event: ActionRequested, offered: Offered) -> ActionRequested:
+        signers = self._signers()
         completed = replace(
             event,
             nonce=make_nonce(),
-            signers=_signers(bundle, offered.signer),
+            signers=_offered_to(signers, offered.signer),
+            signable=signers.is_signable,
             code_set=_code_set(bundle),
         )
         if offered.signature:
-            return replace(completed, signed=self._examine(bundle, state, event, offered.signature.encode()))
+            return replace(completed, signed=self._examine(signers, state, event, offered.signature.encode()))
         if offered.code:
             return _with_code(bundle, completed, offered.code)
         return completed
 
-    def _examine(self, bundle: Path, state: State, event: ActionRequested, signature: bytes) -> Signed:
+    def _examine(self, signers: SignersInForce, state: State, event: ActionRequested, signature: bytes) -> Signed:
         """Try a signature against what it could answer; the newest challenge that it fits, else the newest of all."""
         fitting = [each for each in state.challenges if (each.verb, each.gateway) == (event.verb, event.gateway)]
         unfit: Signed | None = None
+        touch_required = _must_be_touched(state, event)
         for challenge in reversed(fitting[-TRIED_MAX:]):
-            revoked = bundle / REVOKED_FILE
-            verdict = verify(
+            text = self._text(challenge)
+            verdict = signers.check(
                 signature,
-                self._text(challenge),
+                text,
                 principal=challenge.signer,
-                signers=bundle / SIGNERS_FILE,
-                revoked=revoked if os.path.lexists(revoked) else None,
-                touch_required=_must_be_touched(state, event),
+                namespace=namespace_of(challenge),
+                touch_required=touch_required,
             )
             found = Signed(
                 request=challenge.request,
@@ -114,24 +129,29 @@ class Approvals:
                 key=one_line(verdict.key),
                 fault=verdict.fault,
                 detail=one_line(verdict.detail),
+                counting=signers.counting if event.verb in _SIGNED_BY_SEVERAL else (),
             )
+            if found.fault is None and event.verb is Verb.SIGN_CAUSE:
+                return replace(found, kept=_kept(signature, text, signers.listed.lines_of(challenge.signer)))
             if found.fault not in _MAY_FIT_ANOTHER:
                 return found
             unfit = unfit or found
         return unfit or Signed(request=None, fault=SignatureFault.NO_CHALLENGE)
 
     def _text(self, challenge: Challenge) -> bytes:
-        return challenge_text(challenge, journal=self._place.journal, host=self._place.host)
+        enclosed = None if challenge.enclosed is None else enclosed_to_json(challenge.enclosed)
+        return challenge_text(challenge, journal=self._place.journal, host=self._place.host, enclosed=enclosed)
 
 
-def _signers(bundle: Path, named: str) -> tuple[str, ...]:
-    try:
-        listed = principals(bundle / SIGNERS_FILE)
-    except Untrusted:
-        return ()
+def _kept(signature: bytes, text: bytes, signers: bytes) -> SignatureKept:
+    return SignatureKept(text=text.decode(), armoured=parse(signature).armoured.decode(), signers=signers.decode())
+
+
+def _offered_to(signers: SignersInForce, named: str) -> tuple[str, ...]:
+    listed = signers.listed.principals
     if named:
         return (named,) if named in listed else ()
-    return tuple(listed[:SIGNERS_MAX])
+    return listed[:SIGNERS_MAX]
 
 
 def _code_set(bundle: Path) -> str:

@@ -16,6 +16,9 @@ from watchdog.control.reply import (
     incident_reply,
     status_reply,
 )
+from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.runsreply import runbooks_reply
+from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
 from watchdog.control.wire import (
     AskedStatus,
@@ -27,16 +30,22 @@ from watchdog.control.wire import (
     StatusReply,
     WhoStatus,
 )
+from watchdog.core import gate
 from watchdog.core.asks import HOST
+from watchdog.core.decisions import AnswerRequest
 from watchdog.core.events import ActionRequested, LimitReached
 from watchdog.core.identity import GatewayName, IncidentId, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.requests import judge_peer
 from watchdog.core.timeline import SECOND, Usec
+from watchdog.daemon import papers
 from watchdog.daemon.approvals import Approvals
+from watchdog.daemon.examination import Examiner
 from watchdog.daemon.eyes import Eyes
+from watchdog.daemon.rules import RuleBook
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
+from watchdog.journal.evidencehead import newest
 from watchdog.journal.store import Journal
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.clocks import Reading
@@ -60,6 +69,8 @@ class Desk:
         pager: Callable[[], PagerStatus],
         eyes: Eyes,
         approvals: Approvals,
+        examiner: Examiner,
+        rules: RuleBook,
     ) -> None:
         self._supervisor = supervisor
         self._journal = journal
@@ -70,6 +81,8 @@ class Desk:
         self._pager = pager
         self._eyes = eyes
         self._approvals = approvals
+        self._examiner = examiner
+        self._rules = rules
 
     def status(self) -> StatusReply:
         """Say how everything stands."""
@@ -80,8 +93,13 @@ class Desk:
         return self._pager()
 
     async def request(self, event: ActionRequested, offered: Offered) -> RequestAnswer:
-        """Take a request into the loop and wait for its committed answer."""
-        answer = self._supervisor.inbox.ask(await self._approvals.complete(event, offered))
+        """Take a request into the loop and wait for its committed answer; what only looks is answered at once."""
+        read_off = gate.answer_at_once(self._supervisor.state, event)
+        if read_off is not None:
+            return _answer_of(read_off, "")
+        event = papers.complete(event, offered, self._journal)
+        completed = await self._approvals.complete(event, offered)
+        answer = self._supervisor.inbox.ask(await self._examiner.complete(completed, offered))
         if answer is None:
             raise RequestNotTaken("gatedog has more to do than it can take", RETRY_USEC)
         try:
@@ -90,14 +108,11 @@ class Desk:
             raise RequestNotTaken("gatedog did not get to it in time", RETRY_USEC) from error
         except NotRemembered as error:
             raise RequestNotTaken(str(error), RETRY_USEC) from error
-        return RequestAnswer(
-            request=decided.request,
-            outcome=decided.outcome,
-            rule=decided.rule,
-            message=decided.because,
-            next_commands=tuple(_at_this_host(command) for command in decided.next_commands),
-            challenge=self._approvals.challenge(decided.request),
-        )
+        return _answer_of(decided, self._approvals.challenge(decided.request))
+
+    def runbooks(self) -> RunbooksStatus:
+        """Say which runbooks for machines are in force, and what became of their runs."""
+        return runbooks_reply(self._supervisor.state, socket.gethostname())
 
     def requests(self) -> list[AskedStatus]:
         """List the remembered requests, newest first."""
@@ -106,6 +121,13 @@ class Desk:
     def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
         """Say who a peer is."""
         return who_reply(peer, judge_peer(self._supervisor.state, peer, gateway))
+
+    def rules(self, *, look: bool) -> RulesStatus:
+        """Say which rules count; what a look finds is told once it is on record."""
+        if look:
+            for event in self._rules.look():
+                self._supervisor.inbox.put(event)
+        return self._rules.reply()
 
     def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Read committed records; below 0 counts back from the newest."""
@@ -127,8 +149,8 @@ class Desk:
         """Return an incident the state remembers, with its records."""
         for known in self._supervisor.state.incidents:
             if known.incident == incident:
-                records = self._journal.records_of_incident(incident)[-limit:]
-                status = incident_reply(known, self._facts_now().now_usec)
+                records = newest(self._journal.records_of_incident(incident), limit)
+                status = incident_reply(self._supervisor.state, known, self._facts_now().now_usec)
                 return status, [record_reply(record) for record in records]
         return None
 
@@ -161,6 +183,17 @@ class Desk:
         clock = self._supervisor.state.clock
         passed = reading.uptime_usec - clock.uptime_usec if reading.boot == clock.boot else 0
         return self._facts(reading, Usec(clock.now_usec + max(0, passed)))
+
+
+def _answer_of(decided: AnswerRequest, challenge: str) -> RequestAnswer:
+    return RequestAnswer(
+        request=decided.request,
+        outcome=decided.outcome,
+        rule=decided.rule,
+        message=decided.because,
+        next_commands=tuple(_at_this_host(command) for command in decided.next_commands),
+        challenge=challenge,
+    )
 
 
 def _at_this_host(command: str) -> str:

@@ -16,7 +16,8 @@ from watchdog.core.selfrestart import SelfRestartMeans, SelfRestartSeen
 from watchdog.core.state import Phase, State
 from watchdog.daemon.backends import Backends
 from watchdog.daemon.options import DaemonOptions
-from watchdog.daemon.probeview import look_status, probe_row
+from watchdog.daemon.probeview import look_status, memory_cells, probe_row
+from watchdog.daemon.scene import Witnessed
 from watchdog.gateway.child import ChildBackend
 from watchdog.gateway.programs import ChildPrograms, UnitPrograms
 from watchdog.sensors.freshness import code_of_command
@@ -66,6 +67,18 @@ class Eyes:
         """Look once, now. None: no such probe, or no process to look at."""
         look = await self._lookout.look_now(gateway, probe)
         return None if look is None else look_status(look, read_uptime_usec())
+
+    def witnessed(self, gateway: GatewayName) -> Witnessed:
+        """Return what was seen of a gateway so far, to be kept as evidence."""
+        return Witnessed(
+            looks=self._lookout.witnessed(gateway),
+            curve=self._lookout.curve(gateway),
+            marks=self._backends.by_name[gateway].life_marks() if gateway in self._backends.by_name else (),
+        )
+
+    def memory(self, now_usec: int) -> tuple[tuple[GatewayName, tuple[int, ...]], ...]:
+        """Return what each gateway's memory was over the last two hours; `now_usec` is CLOCK_BOOTTIME."""
+        return tuple((name, memory_cells(self._lookout.curve(name), now_usec)) for name in self._backends.by_name)
 
     async def close(self) -> None:
         """Look no more, and end what runs beside the gateways on our account."""

@@ -3,8 +3,8 @@
 The command line parses what a person typed and then becomes this process (`watchdog/cli/daemon.py`), so these words
 are gatedog's own: `daemon` or `run`, each value after its name, and a command after `--`.
 
-Invariant: nothing is started before the policy has been read whole and found possible; a command on the command line is
-ruled by the same values and checks as one in a file.
+Invariant: nothing is started before a policy has been read whole and found possible, this one or the one that was in
+force; a command on the command line is ruled by the same values and checks as one in a file.
 """
 
 import os
@@ -15,8 +15,10 @@ from pathlib import Path
 from watchdog.core.policy import GatewayPolicy, Policy
 from watchdog.daemon.options import CannotRun, DaemonOptions
 from watchdog.journal.codec import canonical, encode
+from watchdog.policyfile.bundle import PAGER_FILE, POLICY_FILE, is_written
+from watchdog.policyfile.bundlestore import BundleStore
 from watchdog.policyfile.defaults import find_bundle, policy_for_command
-from watchdog.policyfile.load import PAGER_FILE, POLICY_FILE, LoadedPolicy, digest_of, is_written, load_policy
+from watchdog.policyfile.load import LoadedPolicy, digest_of, load_policy
 from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, load_pager
 from watchdog.policyfile.problems import PolicyProblems
 
@@ -38,7 +40,10 @@ def options_of(words: Sequence[str]) -> DaemonOptions:
             foreground_command=True,
         )
     bundle = find_bundle(config, os.environ, os.geteuid())
-    loaded = _load(bundle)
+    try:
+        loaded = load_policy(bundle)
+    except PolicyProblems as refused:
+        return _without_what_lies_there(bundle, state, runtime, refused)
     return DaemonOptions(
         policy=loaded.policy,
         digest=loaded.digest,
@@ -47,6 +52,23 @@ def options_of(words: Sequence[str]) -> DaemonOptions:
         state_folder=state,
         runtime_folder=runtime,
         bundle=bundle,
+        loaded=loaded,
+    )
+
+
+def _without_what_lies_there(bundle: Path, state: Path, runtime: Path, refused: PolicyProblems) -> DaemonOptions:
+    """Go on where rules were committed before: which ones is for the journal to say (daemon/rules.py)."""
+    if BundleStore(state).is_empty:
+        raise CannotRun(refused.summary(), next_=(f"gatedog policy check {bundle}",)) from None
+    return DaemonOptions(
+        policy=Policy(gateways=()),
+        digest="",
+        source=str(bundle / POLICY_FILE),
+        pager=NO_FILE,
+        state_folder=state,
+        runtime_folder=runtime,
+        bundle=bundle,
+        refused=refused.summary(),
     )
 
 

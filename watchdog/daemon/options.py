@@ -5,6 +5,7 @@ from pathlib import Path
 
 from watchdog.core.policy import Policy
 from watchdog.core.values import dataclass
+from watchdog.policyfile.load import LoadedPolicy
 from watchdog.policyfile.pagersettings import PagerSettings
 from watchdog.report.escape import visible
 
@@ -28,5 +29,9 @@ class DaemonOptions:
     state_folder: Path
     runtime_folder: Path
     bundle: Path | None = None
+    loaded: LoadedPolicy | None = None
+    """What was found in `bundle`; None: it cannot be read, or what is in force is something else."""
+    refused: str = ""
+    """Why it cannot be read."""
     foreground_command: bool = False
     """`gatedog run -- CMD`: the gateway inherits this environment, and people watch this terminal."""

@@ -1,29 +1,29 @@
 """From decision to effect: one method per kind of thing that can be done.
 
 Invariant: nothing here decides. An action that cannot be carried out is answered by `ActionFailed`, never by an
-exception and never by another try: trying again is a decision.
+exception and never by another try: trying again is a decision. The new pages of an incident are handed over when its
+evidence is on disk, or has had its time (collector.py).
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol
 
 from watchdog.core.decisions import (
     CancelTimer,
     CollectEvidence,
     Decision,
+    DropEvidence,
     KillGateway,
     SetTimer,
     StartGateway,
     StopGateway,
 )
-from watchdog.core.events import Event, EvidenceCollected, LimitReached
 from watchdog.core.identity import GatewayName
+from watchdog.core.runorders import EndStep, PerformStep
 from watchdog.core.state import Incident, PendingPage, State
-from watchdog.daemon.evidence import EvidenceError, keep_evidence
+from watchdog.daemon.collector import Collector
+from watchdog.daemon.steps import Steps
 from watchdog.gateway.backend import Backend
-from watchdog.gateway.observe import Glimpse
 from watchdog.pager.courier import Courier
 from watchdog.pager.following import followed_of
 from watchdog.sensors.alarm import AlarmClock
@@ -45,24 +45,23 @@ class WorldPerformer:
         backends: Mapping[GatewayName, Backend],
         alarms: AlarmClock,
         courier: Courier,
-        evidence_folder: Path,
-        report: Callable[[Event], None],
+        collector: Collector,
         view: View,
         *,
-        glimpses: Callable[[GatewayName], tuple[Glimpse, ...]],
+        steps: Steps,
         follow: Callable[[State], None],
     ) -> None:
         self._backends = backends
+        self._steps = steps
         self._alarms = alarms
         self._courier = courier
-        self._evidence_folder = evidence_folder
-        self._report = report
+        self._collector = collector
         self._view = view
-        self._glimpses = glimpses
         self._follow = follow
+        self._outbox: tuple[PendingPage, ...] = ()
         self._offered: tuple[PendingPage, ...] = ()
         self._followed: tuple[Incident, ...] = ()
-        self._collecting: set[asyncio.Task[None]] = set()
+        collector.on_change = self._offer
 
     def perform(self, decision: Decision, state: State) -> None:
         """Do one thing. Verdicts, answers and pages need nothing here: pages wait in the state's outbox."""
@@ -78,15 +77,21 @@ class WorldPerformer:
             case CancelTimer(timer=timer):
                 self._alarms.cancel(timer)
             case CollectEvidence():
-                self._collect(decision)
+                self._collector.collect(decision, state)
+            case DropEvidence(folder=folder):
+                self._collector.drop(folder)
+            case PerformStep():
+                self._steps.begin(decision)
+            case EndStep(run=run):
+                self._steps.end(run)
             case _:
                 pass
 
     def settle(self, state: State) -> None:
         """Hand the outbox, and how incidents stand, to the courier when they changed, and let the view follow."""
-        if state.outbox != self._offered:
-            self._offered = state.outbox
-            self._courier.offer(state.outbox)
+        if state.outbox != self._outbox:
+            self._outbox = state.outbox
+            self._offer()
         if state.incidents != self._followed:
             self._followed = state.incidents
             self._courier.follow(followed_of(state))
@@ -94,31 +99,17 @@ class WorldPerformer:
         self._view.refresh()
 
     async def close(self) -> None:
-        """Let evidence under way be finished."""
-        if self._collecting:
-            await asyncio.wait(self._collecting, timeout=5.0)
+        """Let evidence under way be finished, and end what steps are under way."""
+        await self._steps.close()
+        await self._collector.close()
 
-    def _collect(self, order: CollectEvidence) -> None:
-        # Copying a log may take longer than a restart should wait, so it runs in a thread; the page is delivered over
-        # a network and is slower still, so evidence comes first in practice as it does in the order of decisions.
-        task = asyncio.get_running_loop().create_task(self._collect_in_thread(order))
-        self._collecting.add(task)
-        task.add_done_callback(self._collecting.discard)
-
-    async def _collect_in_thread(self, order: CollectEvidence) -> None:
-        backend = self._backends.get(order.gateway)
-        try:
-            seen = self._glimpses(order.gateway)
-            kept = await asyncio.to_thread(keep_evidence, self._evidence_folder, order, backend, seen)
-        except EvidenceError as error:
-            self._report(LimitReached(limit="evidence", subject=str(error), dropped=1))
-            return
-        self._report(
-            EvidenceCollected(
-                gateway=order.gateway,
-                incident=order.incident,
-                folder=kept.folder,
-                digest=kept.digest,
-                size_bytes=kept.size_bytes,
-            )
+    def _offer(self) -> None:
+        """Hand over what waits; what the courier has already goes on, whatever else its incident waits for."""
+        known = {pending.page.page for pending in self._offered}
+        first = self._collector.first
+        offered = tuple(
+            pending for pending in self._outbox if pending.page.page in known or pending.page.incident not in first
         )
+        if offered != self._offered:
+            self._offered = offered
+            self._courier.offer(offered)

@@ -1,10 +1,17 @@
-"""The probes as the socket shows them: what the lookout knows, as the objects that travel.
+"""The probes and the memory as the socket shows them: what the lookout knows, as the objects that travel.
 
 Invariant: pure; `now_usec` is CLOCK_BOOTTIME, as in a Look.
 """
 
+from collections.abc import Sequence
+
 from watchdog.control.wire import LookStatus, ProbeRow
+from watchdog.core.timeline import MINUTE
 from watchdog.sensors.prober import Look, ProbeStanding
+from watchdog.sensors.vitals import Point
+
+CELLS = 40
+CELL_USEC = 3 * MINUTE
 
 
 def probe_row(standing: ProbeStanding, now_usec: int) -> ProbeRow:
@@ -31,3 +38,17 @@ def look_status(look: Look, now_usec: int) -> LookStatus:
         cause=look.cause.value,
         detail=look.detail,
     )
+
+
+def memory_cells(curve: Sequence[Point], now_usec: int) -> tuple[int, ...]:
+    """Return the most memory (KiB) of each cell of the last two hours, oldest first; () when there is none at all.
+
+    A fixed grid and not the points: it is the same size for a gateway that starts every second, and small, since it
+    travels with every status.
+    """
+    cells = [0] * CELLS
+    for point in curve:
+        age = max(now_usec - point.at_usec, 0) // CELL_USEC
+        if age < CELLS and point.memory_kib is not None:
+            cells[CELLS - 1 - age] = max(cells[CELLS - 1 - age], point.memory_kib)
+    return tuple(cells) if any(cells) else ()

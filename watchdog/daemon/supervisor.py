@@ -30,6 +30,8 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import Seq
 from watchdog.core.restart import UNJOURNALED_START_USEC
+from watchdog.core.run import StepEnd, StepEnded
+from watchdog.core.runorders import PerformStep
 from watchdog.core.state import State
 from watchdog.core.timeline import Usec
 from watchdog.daemon.inbox import Arrival, Inbox
@@ -211,6 +213,8 @@ class Supervisor:
                 arrival.answer.set_result(decision)
         elif isinstance(decision, StartGateway) and not remembered:
             self._start_unremembered(decision)
+        elif isinstance(decision, PerformStep) and not remembered:
+            self.inbox.put(_not_taken(decision))
         else:
             self._performer.perform(decision, self.state)
 
@@ -223,6 +227,18 @@ class Supervisor:
             return
         detail = "the journal cannot be written, and one start was made in the last 10m"
         self.inbox.put(ActionFailed(gateway=order.gateway, action=order.action, failure=Failure.JOURNAL, detail=detail))
+
+
+def _not_taken(order: PerformStep) -> StepEnded:
+    """Answer a step that must not be taken, because nobody could ever tell whether it was."""
+    return StepEnded(
+        gateway=order.gateway,
+        run=order.run,
+        number=order.number,
+        action=order.action,
+        end=StepEnd.NOT_RUN,
+        detail="the journal cannot be written",
+    )
 
 
 def _subject(event: Event) -> tuple[str, str]:

@@ -9,29 +9,33 @@ import asyncio
 import os
 import signal
 import socket
-import stat
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
 from watchdog import __version__
 from watchdog.control.listening import AlreadyServed, Listening, SocketPathUnusable, listen
-from watchdog.control.reply import SupervisorFacts, status_object
+from watchdog.control.reply import SupervisorFacts, status_object, status_reply
 from watchdog.control.server import ControlServer, ProductWords
+from watchdog.core.decisions import CollectEvidence
 from watchdog.core.events import (
     Event,
-    PolicyLoaded,
-    PolicyRejected,
     SupervisorStarted,
     SupervisorStopping,
     TimerFired,
 )
 from watchdog.core.identity import Seq
-from watchdog.core.policy import Policy
 from watchdog.core.rules import RULES_VERSION
+from watchdog.core.state import State
 from watchdog.core.timeline import Usec
 from watchdog.daemon.approvals import Approvals, Place
 from watchdog.daemon.backends import NoSystemd, build_backends
+from watchdog.daemon.claiming import JOURNAL, claim, no_place
+from watchdog.daemon.collector import Collector
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
+from watchdog.daemon.examination import Examiner
 from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.inbox import Arrival, Inbox
 from watchdog.daemon.notify import Notifier
@@ -39,13 +43,14 @@ from watchdog.daemon.options import CannotRun, DaemonOptions
 from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.pagerview import pager_status
 from watchdog.daemon.performer import WorldPerformer
-from watchdog.daemon.recovery import Memory, mark_broken, remember
+from watchdog.daemon.recovery import Memory, mark_broken
 from watchdog.daemon.rounds import Rounds
+from watchdog.daemon.rules import RuleBook
+from watchdog.daemon.scene import Scene, describe_scene
 from watchdog.daemon.statusfile import StatusFile
+from watchdog.daemon.steps import Steps
 from watchdog.daemon.supervisor import Supervisor
-from watchdog.gateway.gatewaylock import GatewayLock, GatewayLocked, acquire_gateway_lock
-from watchdog.gateway.lives import LifeFolder
-from watchdog.gateway.readiness import speaks
+from watchdog.gateway.gatewaylock import GatewayLocked
 from watchdog.journal.errors import JournalDamaged, JournalError
 from watchdog.origin.gathering import take_standpoint
 from watchdog.origin.procfs import read_boot
@@ -53,31 +58,33 @@ from watchdog.pager.channels import build
 from watchdog.pager.courier import Courier
 from watchdog.pager.deadman import DeadMan, fault_of
 from watchdog.pager.following import acknowledged_event
-from watchdog.policyfile.load import load_policy
-from watchdog.policyfile.pagersettings import PagerSettings, warnings_of
-from watchdog.policyfile.problems import PolicyProblems
+from watchdog.policyfile.pagersettings import warnings_of
 from watchdog.report.eventwords import event_text
 from watchdog.runbook.shipped import runbook_links
 from watchdog.sensors.alarm import AlarmClock
 from watchdog.sensors.clocks import Reading, read_clocks
 
-JOURNAL = "journal"
-"""The journal's folder, below the state folder."""
+EVIDENCE = "incidents"
+"""The folder of all evidence, below the state folder."""
 
 
 def run(options: DaemonOptions) -> int:
     """Run a daemon until it is told to stop; return its exit status."""
-    try:
-        locks = _lock_gateways(options.policy)
-        _make_folders(options)
-        memory = remember(options.state_folder / JOURNAL, newest_life=_newest_life(options))
-        listening = listen(options.runtime_folder / "control.sock")
-    except (GatewayLocked, JournalError, AlreadyServed, SocketPathUnusable, CannotRun) as error:
-        _say(str(error))
-        return 1
-    except OSError as error:
-        _say(str(_no_place(error, options)))
-        return 1
+    with ExitStack() as ending:
+        try:
+            options, memory = claim(options, ending)
+            listening = listen(options.runtime_folder / "control.sock")
+            ending.callback(listening.close)
+        except (GatewayLocked, JournalError, AlreadyServed, SocketPathUnusable, CannotRun) as error:
+            _say(str(error))
+            return 1
+        except OSError as error:
+            _say(str(no_place(error, options)))
+            return 1
+        return _live(options, memory, listening)
+
+
+def _live(options: DaemonOptions, memory: Memory, listening: Listening) -> int:
     status = 1
     try:
         status = asyncio.run(_Daemon(options, memory, listening).live())
@@ -87,36 +94,15 @@ def run(options: DaemonOptions) -> int:
         mark_broken(options.state_folder / JOURNAL, str(group.exceptions[0]))
     except* CannotRun as group:
         _say(str(group.exceptions[0]))
-    finally:
-        listening.close()
-        _close_journal(memory)
-        for lock in locks:
-            lock.release()
     return status
-
-
-def _built_for(policy: Policy) -> tuple[object, ...]:
-    """Name what backends are built from; the core reads everything else afresh at each event."""
-    return tuple(
-        (each.name, each.unit, each.command, each.ready, each.stop.signal, each.observe, speaks(each))
-        for each in policy.gateways
-    )
-
-
-def _carried(pager: PagerSettings) -> tuple[object, ...]:
-    """Name what courier and switches are built from; who is told in which order is the core's to read."""
-    return pager.channels, pager.runbook, pager.deadman
-
-
-def _close_journal(memory: Memory) -> None:
-    try:
-        memory.journal.close()
-    except JournalError as error:
-        _say(f"what was last seen could not be put on disk: {error}")
 
 
 class _Daemon:
     """Everything that lives as long as the loop."""
+
+    _supervisor: Supervisor
+    _server: ControlServer
+    _rounds: Rounds
 
     def __init__(self, options: DaemonOptions, memory: Memory, listening: Listening) -> None:
         self._options = options
@@ -159,28 +145,21 @@ class _Daemon:
             self._eyes = Eyes(options, self._backends, self._inbox.put)
             self._backends.begin()
         except OSError as error:
-            raise _no_place(error, options) from error
+            raise no_place(error, options) from error
         except NoSystemd as error:
             raise CannotRun(str(error)) from error
         self._alarms = AlarmClock(lambda timer: self._inbox.put(TimerFired(timer=timer)))
         self._build_pager()
         self._status = StatusFile(options.runtime_folder / "status.json", self._status_object)
-        self._performer = WorldPerformer(
-            self._backends.by_name,
-            self._alarms,
-            self._courier,
-            options.state_folder / "incidents",
-            self._inbox.put,
-            self._status,
-            glimpses=self._owners.glimpses,
-            follow=self._eyes.follow,
-        )
+        self._build_performer()
         self._supervisor = Supervisor(
             self._memory.state, self._memory.journal, self._performer, self._clocks, self._inbox
         )
         by_name = self._backends.by_name
         place = Place(journal=self._memory.journal.journal_id, host=socket.gethostname())
-        self._approvals = Approvals(options.bundle, place, lambda: self._supervisor.state)
+        self._rules = RuleBook(options, self._state, self._eyes.adopt)
+        self._examiner = Examiner(self._rules.store, self._state, is_ruled=options.bundle is not None)
+        self._approvals = Approvals(options.bundle, place, self._state, self._rules.signers)
         self._desk = Desk(
             self._supervisor,
             self._memory.journal,
@@ -191,6 +170,8 @@ class _Daemon:
             pager=lambda: pager_status(self._supervisor.state, options.pager, self._courier, self._deadman),
             eyes=self._eyes,
             approvals=self._approvals,
+            examiner=self._examiner,
+            rules=self._rules,
         )
         self._server = ControlServer(
             self._listening,
@@ -206,9 +187,29 @@ class _Daemon:
             self._owners,
             self._alarms,
             self._status,
-            (self._notifier.alive, self._mend_socket),
+            (self._notifier.alive, self._mend_socket, self._tend_rules),
             self._clocks,
             deadman=self._deadman,
+        )
+
+    def _build_performer(self) -> None:
+        """Make what carries decisions out."""
+        options = self._options
+        collector = Collector(
+            options.state_folder / EVIDENCE,
+            self._backends.by_name,
+            self._inbox.put,
+            glimpses=self._owners.glimpses,
+            scene=self._scene,
+        )
+        self._performer = WorldPerformer(
+            self._backends.by_name,
+            self._alarms,
+            self._courier,
+            collector,
+            self._status,
+            steps=Steps(options.state_folder / EVIDENCE, options.runtime_folder / "control.sock", self._inbox.put),
+            follow=self._eyes.follow,
         )
 
     def _build_pager(self) -> None:
@@ -250,11 +251,11 @@ class _Daemon:
         self._memory.journal.skip_to(Seq(newest + 1))
         owed = owed_evidence(self._memory.journal.tail(OWED_RECORDS))
         take(Arrival(SupervisorStarted(version=__version__, rules=RULES_VERSION)))
-        if self._supervisor.state.policy != self._options.policy:
-            take(Arrival(PolicyLoaded(policy=self._options.policy, digest=self._options.digest)))
+        for event in self._rules.begin():
+            take(Arrival(event))
         if self._memory.untold is not None:
             take(Arrival(self._memory.untold))
-        for event in self._owners.begin():
+        for event in (*self._rules.look(again=True), *self._owners.begin()):
             take(Arrival(event))
         for look in observed:
             take(Arrival(look))
@@ -289,6 +290,7 @@ class _Daemon:
         await self._owners.close()
         await self._performer.close()
         self._approvals.close()
+        self._examiner.close()
         await self._courier.close()
         await self._deadman.close()
         for name, backend in self._backends.by_name.items():
@@ -304,27 +306,21 @@ class _Daemon:
         self._ended.set()
 
     def _reload(self) -> None:
-        """SIGHUP: read the bundle again. A reload restarts nothing."""
-        bundle = self._options.bundle
-        if bundle is None:
-            return
-        try:
-            loaded = load_policy(bundle)
-        except PolicyProblems as refused:
-            self._inbox.put(PolicyRejected(problems=tuple(str(problem) for problem in refused.problems)))
-            return
-        others = _built_for(loaded.policy) != _built_for(self._options.policy)
-        if others or _carried(loaded.pager) != _carried(self._options.pager):
-            problem = (
-                "commands, readiness, stop signals or channels have changed, and those take a restart of gatedog "
-                "(the gateways go on); budgets, backoff, detectors and tiers are taken over as it runs"
-            )
-            self._inbox.put(PolicyRejected(problems=(problem,)))
-            return
-        self._inbox.put(PolicyLoaded(policy=loaded.policy, digest=loaded.digest))
-        self._eyes.adopt(loaded.policy)
+        """SIGHUP: look at the bundle now. A reload restarts nothing."""
+        self._look_at_rules(again=True)
+
+    def _look_at_rules(self, *, again: bool = False) -> None:
+        for event in self._rules.look(again=again):
+            self._inbox.put(event)
+
+    def _tend_rules(self) -> None:
+        for event in self._rules.tend():
+            self._inbox.put(event)
 
     # -- looking ---------------------------------------------------------------------------------------------------
+
+    def _state(self) -> State:
+        return self._supervisor.state
 
     def _clocks(self) -> Reading:
         return read_clocks(self._boot)
@@ -333,6 +329,13 @@ class _Daemon:
         reply = status_object(self._desk.status())
         stopping = {"stopping": True} if self._ended.is_set() else {}
         return {**reply, "written_at": reply["now_wall_usec"], **stopping}
+
+    def _scene(self, order: CollectEvidence, state: State) -> Callable[[], Scene]:
+        """Look at what is in memory now; the writing down is for a thread."""
+        witnessed = self._eyes.witnessed(order.gateway)
+        told = status_object(status_reply(state, self._facts(self._clocks(), state.clock.now_usec)))
+        standing = next((each for each in told["gateways"] if each["name"] == order.gateway), None)
+        return partial(describe_scene, order, state, standing, witnessed)
 
     def _facts(self, reading: Reading, now_usec: Usec) -> SupervisorFacts:
         return SupervisorFacts(
@@ -343,35 +346,8 @@ class _Daemon:
             now_wall_usec=reading.wall_usec,
             now_usec=now_usec,
             policy_source=self._options.source,
+            memory=self._eyes.memory(reading.uptime_usec),
         )
-
-
-def _lock_gateways(policy: Policy) -> tuple[GatewayLock, ...]:
-    return tuple(acquire_gateway_lock(gateway) for gateway in policy.gateways)
-
-
-def _newest_life(options: DaemonOptions) -> int:
-    folders = [LifeFolder(folder=options.state_folder / "lives" / gateway.name) for gateway in options.policy.gateways]
-    return max((life for folder in folders for life in folder.lives()), default=0)
-
-
-def _make_folders(options: DaemonOptions) -> None:
-    for folder, mode in ((options.state_folder, 0o700), (options.runtime_folder, 0o755)):
-        try:
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotRun(f"cannot make {folder}: {error.strerror}. Try: ls -ld {folder.parent}") from error
-    status = options.state_folder.stat()
-    if status.st_uid not in {0, os.geteuid()} or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        # The records of lives in there say which processes are ours to kill.
-        what = f"{options.state_folder} is not yours alone (uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o})"
-        how = f"look at what is in it, then: chown {os.geteuid()}: and chmod 700, or choose another with --state"
-        raise CannotRun(f"{what}, so others could write what gatedog believes; {how}")
-
-
-def _no_place(error: OSError, options: DaemonOptions) -> CannotRun:
-    places = f"{options.state_folder} {options.runtime_folder}"
-    return CannotRun(f"cannot begin: {error}. Look at: ls -ld {places}; df {places}")
 
 
 def _say(text: str) -> None:

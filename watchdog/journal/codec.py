@@ -22,6 +22,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple, NewType, Union, cast, get_args, get_origin, get_type_hints
 
 from watchdog.core.decisions import Decision
+from watchdog.core.enclosure import Enclosed
 from watchdog.core.events import Event
 from watchdog.core.policy import Policy
 from watchdog.core.state import State
@@ -90,6 +91,11 @@ def parse(text: str | bytes) -> JsonValue:
 def event_to_json(event: Event) -> dict[str, JsonValue]:
     """Write an event, its class under "kind"."""
     return cast("dict[str, JsonValue]", _encode(Event, event))
+
+
+def enclosed_to_json(enclosed: Enclosed) -> dict[str, JsonValue]:
+    """Write what a request brought along, its class under "kind"."""
+    return cast("dict[str, JsonValue]", _encode(Enclosed, enclosed))
 
 
 def event_from_json(value: JsonValue, *, version: int = FORMAT_VERSION) -> Event:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from watchdog.core.decisions import CollectEvidence
+from watchdog.core.decisions import CollectEvidence, DropEvidence
 from watchdog.core.events import EvidenceCollected
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.values import dataclass
@@ -38,10 +38,14 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One folder of evidence. `record` says that it was kept; None: none does. `problems` is empty when it fits."""
+    """One folder of evidence. `record` says that it was kept; None: none does. `problems` is empty when it fits.
+
+    `dropped` is the record by which it had to give way to newer evidence: then nothing of it is looked at any more.
+    """
 
     record: Seq | None
     folder: str
+    dropped: Seq | None = None
     promised_digest: str = ""
     promised_bytes: int = 0
     digest: str = ""
@@ -64,7 +68,13 @@ def check_evidence(state: Path, incident: IncidentId, records: Iterable[Record])
         for record in known
         if isinstance(record.stamped.event, EvidenceCollected) and record.stamped.event.incident == incident
     ]
-    checked = [_check(state, incident, seq, event) for seq, event in kept]
+    dropped = {
+        each.folder: record.stamped.stamp.seq
+        for record in known
+        for each in record.decisions
+        if isinstance(each, DropEvidence) and each.incident == incident
+    }
+    checked = [_check(state, incident, seq, event, dropped.get(event.folder)) for seq, event in kept]
     named = {Path(event.folder).name for _, event in kept}
     orders = (each for record in known for each in record.decisions if isinstance(each, CollectEvidence))
     ordered = {str(order.action) for order in orders if order.incident == incident}
@@ -84,8 +94,16 @@ def owed(incident: IncidentId, records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(actions)
 
 
-def _check(state: Path, incident: IncidentId, seq: Seq, event: EvidenceCollected) -> Evidence:
-    found = Evidence(record=seq, folder=event.folder, promised_digest=event.digest, promised_bytes=event.size_bytes)
+def _check(state: Path, incident: IncidentId, seq: Seq, event: EvidenceCollected, dropped: Seq | None) -> Evidence:
+    found = Evidence(
+        record=seq,
+        folder=event.folder,
+        dropped=dropped,
+        promised_digest=event.digest,
+        promised_bytes=event.size_bytes,
+    )
+    if dropped is not None:
+        return found
     parts = PurePosixPath(event.folder).parts
     if len(parts) != 3 or parts[:2] != (FOLDER, incident) or ".." in parts:
         return replace(found, problems=(f"its folder is not one below {FOLDER}/{incident}",))

@@ -5,8 +5,8 @@ are read from a descriptor that was checked after it was opened, relative to a f
 nobody can swap either between the look and the read. Folders further up may be shared only if they are sticky, like
 /tmp: in any other, a stranger could put another folder in the way. (The same rule as sshd's StrictModes.)
 
-Invariant: no byte is returned from a file that root or the caller does not own alone. A symlink in the last place is
-followed only when root or the caller made it.
+Invariant: no byte is returned from a file that root or the caller does not own alone, or that has a second name (hard
+link). A symlink in the last place is followed only when root or the caller made it.
 """
 
 import errno
@@ -25,10 +25,10 @@ _SHARED = stat.S_IWGRP | stat.S_IWOTH
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def read_guarded(path: Path, *, euid: int | None = None) -> bytes:
+def read_guarded(path: Path, *, euid: int | None = None, size_max: int = SIZE_MAX) -> bytes:
     """Return the file's bytes, or raise PolicyProblems with the commands that make it believable.
 
-    `euid` is the user besides root who may own the file; the caller's own by default.
+    `euid` is the user besides root who may own the file; the caller's own by default. `size_max` is in bytes.
     """
     owners = frozenset({0, os.geteuid() if euid is None else euid})
     try:
@@ -38,7 +38,7 @@ def read_guarded(path: Path, *, euid: int | None = None) -> bytes:
         raise _unreadable(path, error) from error
     try:
         problems = tuple(_folder_problems(path, real.parent.resolve(), os.fstat(folder), owners))
-        found, raw = _read(path, real, folder, owners)
+        found, raw = _read(path, real, folder, owners, size_max)
     except OSError as error:
         raise _unreadable(path, error) from error
     finally:
@@ -46,6 +46,18 @@ def read_guarded(path: Path, *, euid: int | None = None) -> bytes:
     if problems or found:
         raise PolicyProblems(problems + found)
     return raw
+
+
+def check_folder(folder: Path, *, euid: int | None = None) -> tuple[Problem, ...]:
+    """Say what is wrong with a folder from which files are taken by their names; nothing where there is none."""
+    owners = frozenset({0, os.geteuid() if euid is None else euid})
+    try:
+        real = folder.resolve()
+        return tuple(_folder_problems(folder, real, real.stat(), owners))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        return _unreadable(folder, error).problems
 
 
 def _follow(path: Path, owners: frozenset[int]) -> Path:
@@ -62,34 +74,42 @@ def _follow(path: Path, owners: frozenset[int]) -> Path:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
 
-def _read(path: Path, real: Path, folder: int, owners: frozenset[int]) -> tuple[tuple[Problem, ...], bytes]:
+def _read(
+    path: Path, real: Path, folder: int, owners: frozenset[int], size_max: int
+) -> tuple[tuple[Problem, ...], bytes]:
     descriptor = os.open(real.name, _OPEN, dir_fd=folder)
     try:
         status = os.fstat(descriptor)
-        problems = tuple(_file_problems(path, real, status, owners))
-        raw = b"" if problems else _read_all(descriptor)
+        problems = tuple(_file_problems(path, real, status, owners, size_max))
+        raw = b"" if problems else _read_all(descriptor, size_max)
     finally:
         os.close(descriptor)
-    if len(raw) > SIZE_MAX:
-        problems = (_too_large(path, len(raw)),)
+    if len(raw) > size_max:
+        problems = (_too_large(path, len(raw), size_max),)
     return problems, raw
 
 
-def _read_all(descriptor: int) -> bytes:
+def _read_all(descriptor: int, size_max: int) -> bytes:
     parts: list[bytes] = []
-    left = SIZE_MAX + 1
+    left = size_max + 1
     while left > 0 and (part := os.read(descriptor, left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
 
 
-def _file_problems(path: Path, real: Path, status: os.stat_result, owners: frozenset[int]) -> Iterator[Problem]:
+def _file_problems(
+    path: Path, real: Path, status: os.stat_result, owners: frozenset[int], size_max: int
+) -> Iterator[Problem]:
     if not stat.S_ISREG(status.st_mode):
         yield Problem(file=str(path), line=0, what="This is not a regular file", how="Put a regular file there")
         return
-    if status.st_size > SIZE_MAX:
-        yield _too_large(path, status.st_size)
+    if status.st_size > size_max:
+        yield _too_large(path, status.st_size, size_max)
+    if status.st_nlink > 1:
+        name = shlex.quote(str(real))
+        what = f"The file has {status.st_nlink} names, and the others may lie where nobody looked"
+        yield Problem(file=str(path), line=0, what=what, how=f"Run: cp -p {name} {name}.new && mv {name}.new {name}")
     yield from _ownership(path, real, status, owners)
 
 
@@ -112,8 +132,8 @@ def _ownership(path: Path, thing: Path, status: os.stat_result, owners: frozense
         yield Problem(file=str(path), line=0, what=what, how=f"Run: chmod go-w {name}")
 
 
-def _too_large(path: Path, size: int) -> Problem:
-    what = f"The file is larger than {SIZE_MAX >> 10} KiB ({size} bytes or more)"
+def _too_large(path: Path, size: int, size_max: int) -> Problem:
+    what = f"The file is larger than {size_max >> 10} KiB ({size} bytes or more)"
     return Problem(file=str(path), line=0, what=what, how="Check that it is the right file, and shorten it")
 
 

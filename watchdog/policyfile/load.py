@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from watchdog.core.identity import GatewayName
@@ -24,21 +25,24 @@ from watchdog.core.policy import (
     SpiralPolicy,
     StopPolicy,
 )
+from watchdog.core.run import MachineRunbook
 from watchdog.core.values import dataclass
-from watchdog.policyfile.guard import read_guarded
+from watchdog.policyfile.bundle import PAGER_FILE, POLICY_FILE, PROFILES, RUNBOOKS, Bundle, read_bundle
+from watchdog.policyfile.gatesection import read_gate
 from watchdog.policyfile.observe import read_observe
 from watchdog.policyfile.pagersettings import NO_FILE, PagerSettings, parse_pager
 from watchdog.policyfile.probesection import read_health, read_probes, with_port
 from watchdog.policyfile.problems import Findings, PolicyProblems, Problem
 from watchdog.policyfile.profiles import Profiles
 from watchdog.policyfile.relations import Impossible, find_impossible, find_rivals
+from watchdog.policyfile.runbooksection import read_runbooks
 from watchdog.policyfile.section import Section, open_document
 
-POLICY_FILE = "policy.toml"
-PAGER_FILE = "pager.toml"
 LOG_BYTES_MIN = 64 * 1024
 LOG_BYTES_MAX = 1024 * 1024 * 1024
 COUNT_MAX = 1_000
+SIGNERS_MAX = 8
+"""People who may be asked to sign one change: more are not offered a challenge each."""
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,247}\.service")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,53 +51,64 @@ _COMMAND_ONLY = ("user", "directory", "environment", "log_max")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPolicy:
-    """A bundle as read: `digest` is the SHA-256, in hex, of all its files' bytes; `source` names policy.toml."""
+    """A bundle as read, and what it says; `source` names policy.toml."""
 
     policy: Policy
     pager: PagerSettings
-    digest: str
+    bundle: Bundle
     source: str
+
+    @property
+    def digest(self) -> str:
+        """Of the bundle's names and bytes."""
+        return self.bundle.digest
 
 
 def load_policy(path: Path, *, euid: int | None = None) -> LoadedPolicy:
     """Read the bundle whose policy.toml (or folder) is `path`; raise PolicyProblems with all there is to mend."""
     file = path / POLICY_FILE if os.path.isdir(path) else path  # noqa: PTH112 - Path.is_dir() raises where it may not look
-    beside = file.with_name(PAGER_FILE)
+    bundle = read_bundle(file.parent, policy_file=file.name, euid=euid)
+    return parse_bundle(bundle, file.parent, policy_file=file.name)
+
+
+def parse_bundle(bundle: Bundle, folder: Path, *, policy_file: str = POLICY_FILE) -> LoadedPolicy:
+    """Read what a bundle says; raise PolicyProblems. `folder` is only how messages call its place."""
     problems: tuple[Problem, ...] = ()
-    raw, raw_pager = b"", b""
     pager, policy = NO_FILE, None
-    profiles = Profiles(file.parent / "profiles", euid=euid)
+    runbooks: tuple[MachineRunbook, ...] = ()
+    file = str(folder / policy_file)
+    profiles = Profiles(folder / PROFILES, own=dict(bundle.below(PROFILES)))
     try:
-        if is_written(beside):
-            raw_pager = read_guarded(beside, euid=euid)
-            pager = parse_pager(raw_pager, str(beside))
+        if (raw_pager := bundle.read(PAGER_FILE)) is not None:
+            pager = parse_pager(raw_pager, str(folder / PAGER_FILE))
     except PolicyProblems as refused:
         problems = refused.problems
     try:
-        raw = read_guarded(file, euid=euid)
-        policy = parse_policy(raw, str(file), pager.escalation, profiles)
+        policy = parse_policy(bundle.read(POLICY_FILE) or b"", file, pager.escalation, profiles)
     except PolicyProblems as refused:
         problems = refused.problems + problems
+    try:
+        runbooks = read_runbooks(bundle.below(RUNBOOKS), folder / RUNBOOKS)
+    except PolicyProblems as refused:
+        problems += refused.problems
     if problems or policy is None:
         raise PolicyProblems(problems)
-    return LoadedPolicy(
-        policy=policy, pager=pager, digest=digest_of(raw, raw_pager, *profiles.used()), source=str(file)
-    )
+    policy = replace(policy, runbooks=runbooks)
+    return LoadedPolicy(policy=policy, pager=pager, bundle=bundle, source=file)
 
 
-SIGNABLE = ("permit", "release", "reset-budget", "restart", "start", "stop")
+SIGNABLE = (
+    "gate-approve",
+    "permit",
+    "release",
+    "reset-budget",
+    "restart",
+    "runbook-approve",
+    "runbook-run",
+    "start",
+    "stop",
+)
 """Verbs that a policy may want signed. To hold, to acknowledge and to ask must never wait for a key."""
-
-
-def is_written(file: Path) -> bool:
-    """Tell whether the file is there, or may be: where nobody lets us look, reading it shall say so."""
-    try:
-        file.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def digest_of(*files: bytes) -> str:
@@ -132,8 +147,9 @@ def read_policy(
         key = "escalation" if "escalation" in root else "channel"
         root.value(key)
         root.problem(key, f"{key} does not belong into this file", f"Move it to {PAGER_FILE}, beside this file")
+    min_signers = root.integer("min_signers", 1, low=1, high=SIGNERS_MAX)
     root.close()
-    return Policy(gateways=gateways, escalation=escalation)
+    return Policy(gateways=gateways, escalation=escalation, min_signers=min_signers)
 
 
 def _lock(section: Section) -> str:
@@ -174,6 +190,7 @@ def _gateway(section: Section) -> GatewayPolicy:
         health=read_health(section.section("health")),
         probes=read_probes(section, unit=unit, port=port, observe=observe),
         observe=observe,
+        gate=read_gate(section),
     )
     if gateway.observe and not gateway.unit:
         what = f"{section.named('observe')} needs a unit: a child gateway has no account of its own to look with"

@@ -10,6 +10,7 @@ bytes are part of the policy's digest. The shipped ones are as trusted as the pr
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from watchdog.policyfile.guard import read_guarded
@@ -27,10 +28,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 class Profiles:
     """The profiles one policy may use, and those it did."""
 
-    def __init__(self, folder: Path | None = None, *, euid: int | None = None) -> None:
-        """`folder` is where the human keeps his own; it need not exist."""
+    def __init__(self, folder: Path | None = None, *, own: Mapping[str, bytes] | None = None) -> None:
+        """`folder` is where the human keeps his own; it need not exist. `own` are its files when they were read."""
         self._folder = folder
-        self._euid = euid
+        self._own = own
         self._used: dict[str, bytes] = {}
         self._findings: list[Findings] = []
         self._refused: list[Problem] = []
@@ -47,8 +48,7 @@ class Profiles:
             gateway.problem("profile", f'There is no profile "{name[:40]}"', f"Use one of {known}{where}")
             return None
         try:
-            own = self._folder is not None and file.parent == self._folder
-            raw = read_guarded(file, euid=self._euid) if own else file.read_bytes()
+            raw = self._read(file)
         except PolicyProblems as refused:
             self._refused += refused.problems
             return None
@@ -73,8 +73,17 @@ class Profiles:
             first.setdefault((problem.file, problem.line, problem.how), problem)
         return tuple(first.values())
 
+    def _read(self, file: Path) -> bytes:
+        if self._folder is None or file.parent != self._folder:
+            return file.read_bytes()
+        return read_guarded(file) if self._own is None else self._own[file.name]
+
     def _find(self, name: str) -> Path | None:
         own = None if self._folder is None else self._folder / f"{name}.toml"
+        if own is not None and self._own is not None:
+            if own.name in self._own:
+                return own
+            own = None
         for file in (own, _shipped() / f"{name}.toml"):
             if file is None:
                 continue

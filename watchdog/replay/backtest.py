@@ -16,6 +16,7 @@ from watchdog.core.decisions import (
     AnswerRequest,
     Decision,
     HoldPlaced,
+    IncidentResolved,
     KillGateway,
     QueuePage,
     SetTimer,
@@ -27,15 +28,18 @@ from watchdog.core.decisions import (
 )
 from watchdog.core.engine import step
 from watchdog.core.events import PolicyLoaded, Stamped
-from watchdog.core.identity import IncidentId, Seq
+from watchdog.core.identity import GatewayName, IncidentId, Seq
 from watchdog.core.policy import Policy
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerKind
+from watchdog.core.turn import Step
 from watchdog.core.values import dataclass
 from watchdog.journal.reader import JournalReader
+from watchdog.replay.continuation import Continuation, continue_loop
 from watchdog.replay.verification import beginning
 
 SPECULATIVE_MAX = 200
+LOOPS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +56,36 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopChange:
+    """A crash loop that the other policy stops later, or earlier. A guess, but for `fewer`: those lives are on record.
+
+    `incident` None: none was open. Exactly one of `more` and `fewer` is set.
+    """
+
+    seq: Seq
+    gateway: GatewayName
+    incident: IncidentId | None
+    more: Continuation | None = None
+    """How it would have gone on, where the recorded policy stopped it."""
+    fewer: int | None = None
+    """Lives on record that the other policy would not have begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
     """`first` is a fact. `speculative` is what differs later, measured from the recorded state each time."""
 
     records: int
     first: Divergence | None
     speculative: tuple[Divergence, ...]
+    loops: tuple[LoopChange, ...] = ()
+    """One for each time that one of the two policies stopped a loop and the other did not."""
 
 
 def backtest(folder: Path, policy: Policy) -> Backtest:
     """Step over the journal in `folder` as it was and under `policy`. Raises the errors of journal/."""
     found: list[Divergence] = []
+    loops = _Loops()
     records = 0
     with JournalReader.open_folder(folder) as journal:
         recorded, after = beginning(journal)
@@ -72,9 +95,11 @@ def backtest(folder: Path, policy: Policy) -> Backtest:
             was = step(recorded, record.stamped)
             would_be = step(other, _under(record.stamped, policy))
             recorded, other = was.state, would_be.state
+            loops.count(was)
             did, would_do = _effects(was.decisions), _effects(would_be.decisions)
             if did == would_do:
                 continue
+            loops.compare(record.stamped.stamp.seq, was, would_be)
             if len(found) <= SPECULATIVE_MAX:
                 open_now = tuple(each.incident for each in recorded.incidents if each.resolved_usec is None)
                 stamp = record.stamped.stamp
@@ -89,12 +114,61 @@ def backtest(folder: Path, policy: Policy) -> Backtest:
                     )
                 )
             other = replace(recorded, policy=policy)
-    return Backtest(records=records, first=found[0] if found else None, speculative=tuple(found[1:]))
+    first = found[0] if found else None
+    return Backtest(records=records, first=first, speculative=tuple(found[1:]), loops=loops.told())
+
+
+class _Loops:
+    """Which loops one policy stopped and the other did not."""
+
+    def __init__(self) -> None:
+        self.found: list[LoopChange] = []
+        self._counting: dict[GatewayName, int] = {}
+        """Where a loop stands in `found` that the other policy stopped and the recorded one did not yet."""
+
+    def compare(self, seq: Seq, was: Step, would_be: Step) -> None:
+        """Take in a record on which the two differ."""
+        stopped, would_stop = _stopped(was), _stopped(would_be)
+        for name in sorted({*stopped, *would_stop}):
+            if len(self.found) >= LOOPS_MAX or (name in stopped and name in would_stop):
+                continue
+            incident = next(
+                (e.incident for e in was.state.incidents if e.gateway == name and e.resolved_usec is None), None
+            )
+            if name in stopped:
+                more = continue_loop(would_be.state, name)
+                if more is not None and more.cycles:
+                    self.found.append(LoopChange(seq=seq, gateway=name, incident=incident, more=more))
+            elif name not in self._counting:
+                self._counting[name] = len(self.found)
+                self.found.append(LoopChange(seq=seq, gateway=name, incident=incident, fewer=0))
+
+    def told(self) -> tuple[LoopChange, ...]:
+        """Return those in which anything changed."""
+        return tuple(each for each in self.found if each.more is not None or each.fewer)
+
+    def count(self, was: Step) -> None:
+        """Count the recorded lives of loops that the other policy would have stopped, until it was stopped."""
+        if not self._counting:
+            return
+        for decision in was.decisions:
+            place = self._counting.get(decision.gateway)
+            if place is None:
+                continue
+            if isinstance(decision, StartGateway):
+                known = self.found[place]
+                self.found[place] = replace(known, fewer=(known.fewer or 0) + 1)
+            elif isinstance(decision, HoldPlaced | SlowEntered | IncidentResolved):
+                del self._counting[decision.gateway]
+
+
+def _stopped(stepped: Step) -> tuple[GatewayName, ...]:
+    return tuple(each.gateway for each in stepped.decisions if isinstance(each, HoldPlaced | SlowEntered))
 
 
 def _under(stamped: Stamped, policy: Policy) -> Stamped:
     if isinstance(stamped.event, PolicyLoaded):
-        return replace(stamped, event=PolicyLoaded(policy=policy, digest="backtest"))
+        return replace(stamped, event=replace(stamped.event, policy=policy))
     return stamped
 
 

@@ -46,7 +46,7 @@ from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 from watchdog.replay.recording import Moment, Recording, read_recording
 from watchdog.replay.soundings import Soundings, probes_of
-from watchdog.replay.world import World
+from watchdog.replay.world import Hear, World
 
 NO_EFFECT_USEC = 10 * MINUTE
 LATE_START_USEC = 15 * MINUTE
@@ -96,9 +96,12 @@ def simulate_file(path: Path, policy: Policy | None) -> SimulationResult:
     return simulate(read_recording(path), policy)
 
 
-def simulate(recording: Recording, policy: Policy | None) -> SimulationResult:
-    """Play a recording to the core under a policy (its first gateway's rules), or under the defaults."""
-    player = _Player(recording, policy)
+def simulate(recording: Recording, policy: Policy | None, hear: Hear | None = None) -> SimulationResult:
+    """Play a recording to the core under a policy (its first gateway's rules), or under the defaults.
+
+    `hear` is told of every record as it is made, for whoever writes a journal of it.
+    """
+    player = _Player(recording, policy, hear)
     player.play()
     taken = player.world.taken
     pages = tuple(
@@ -128,8 +131,8 @@ def _seconds(usec: int) -> float:
 class _Player:
     """Feeds one recording to one world."""
 
-    def __init__(self, recording: Recording, policy: Policy | None) -> None:
-        self.world = World()
+    def __init__(self, recording: Recording, policy: Policy | None, hear: Hear | None = None) -> None:
+        self.world = World(hear)
         self.moments = recording.moments
         self.policy = _recorded_policy(recording, policy)
         self.name: GatewayName = self.policy.gateways[0].name

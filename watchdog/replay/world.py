@@ -4,7 +4,7 @@ Invariant: time only moves when it is told to, and an alarm fires exactly when i
 nothing is performed, so a decision changes the world only if whoever feeds it says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from watchdog.core.decisions import Decision
 from watchdog.core.engine import step
@@ -18,10 +18,15 @@ EPOCH_USEC = 1_742_947_200_000_000
 """26 March 2025, 00:00 UTC: an arbitrary wall clock for histories that carry none."""
 
 
+Hear = Callable[[Stamped, tuple[Decision, ...]], None]
+
+
 class World:
     """State, clocks, and every decision so far with the time it was taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Hear | None = None) -> None:
+        """`hear` is told of every record as it is made, for whoever writes a journal of it."""
+        self._hear = hear
         self.state: State = EMPTY
         self.now_usec = 0
         self.wall_offset_usec = 0
@@ -44,8 +49,11 @@ class World:
             boot=self.boot,
             uptime_usec=Usec(self.now_usec + self.uptime_offset_usec),
         )
-        stepped = step(self.state, Stamped(stamp=stamp, event=event))
+        stamped = Stamped(stamp=stamp, event=event)
+        stepped = step(self.state, stamped)
         self.state = stepped.state
+        if self._hear is not None:
+            self._hear(stamped, stepped.decisions)
         self.taken.extend((self.now_usec, decision) for decision in stepped.decisions)
         return stepped.decisions
 

@@ -14,6 +14,7 @@ from watchdog.core.decisions import (
     CancelTimer,
     CollectEvidence,
     Decision,
+    DropEvidence,
     EndingJudged,
     HealthChanged,
     HoldPlaced,
@@ -45,8 +46,12 @@ from watchdog.core.decisions import (
     StopGateway,
     Verdict,
 )
+from watchdog.core.paperverdicts import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited
+from watchdog.core.runorders import BreakerMoved, EndStep, PerformStep, RunBegan, RunEnded, RunWaits
 from watchdog.report.escape import agent_says, visible
 from watchdog.report.eventwords import timer_text
+from watchdog.report.paperwords import paper_text
+from watchdog.report.runwords import run_text
 
 AboutIncident = (
     IncidentOpened
@@ -78,8 +83,11 @@ def what_text(decision: Decision) -> str:
             | SetTimer()
             | CancelTimer()
             | CollectEvidence()
+            | DropEvidence()
             | QueuePage()
             | AnswerRequest()
+            | PerformStep()
+            | EndStep()
         ):
             return _action(decision)
         case _:
@@ -101,12 +109,16 @@ def _action(action: Action) -> str:
             return f"wait no longer until: {timer_text(action.timer)}"
         case CollectEvidence():
             return f"keep evidence of life {action.life} for {action.incident}"
+        case DropEvidence():
+            return f"drop the evidence in {visible(action.folder, 100)}"
         case QueuePage():
             kind = "notice" if action.severity is Severity.INFO else f"page ({action.severity.value})"
             about = f" {action.incident}" if action.incident else ""
             return f'{kind}{about} to {", ".join(action.channels) or "nobody"}: "{visible(action.title, 120)}"'
         case AnswerRequest():
             return f"answer {action.request}: {action.outcome.value}"
+        case PerformStep() | EndStep():
+            return run_text(action)
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -138,8 +150,12 @@ def _verdict(verdict: Verdict) -> str:
             said = "the last good policy stays in force"
         case NothingDone():
             said = "nothing to do"
+        case RunBegan() | RunWaits() | RunEnded() | BreakerMoved():
+            said = run_text(verdict)
         case HealthChanged() | QuietGranted() | QuietEnded():
             said = _about_health(verdict)
+        case HypothesisTaken() | HypothesisJudged() | PostmortemEdited() | CauseSigned():
+            said = paper_text(verdict)
         case PageWithheld() | PageDelayed() | PageFolded() | PageRetried():
             said = _about_page(verdict)
         case _:

@@ -22,17 +22,18 @@ from watchdog.core.decisions import (
 from watchdog.core.deliveries import PageDelivered
 from watchdog.core.events import MainProcessExited, PolicyLoaded, TimerFired
 from watchdog.core.identity import IncidentId, Seq
-from watchdog.core.timeline import duration_text
+from watchdog.core.timeline import SECOND, duration_text
 from watchdog.core.values import dataclass
 from watchdog.journal.evidence import Evidence
 from watchdog.journal.reader import Record
+from watchdog.report.keptfiles import wall_error_text
+from watchdog.report.lanes import axis
 from watchdog.report.moments import instant
+from watchdog.report.postmortempapers import papers_of
 from watchdog.report.story import sentence
 
 ROWS_MAX: Final = 1000
 """Records told in a timeline. The first and the last half of them stay when there are more."""
-
-UNSIGNED: Final = "UNSIGNED: no human has signed a cause"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,16 @@ class Heading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One record as it is told. `clock` says what the wall clock was worth; `said` are lines, the event's first."""
+    """One record as it is told. `clock` says what the wall clock was worth; `said` are lines, the event's first.
+
+    `drift_usec`: how far the wall clock is from that of the first record, carried on by uptime.
+    """
 
     seq: int
     wall_usec: int
     uptime_usec: int
     clock: str
+    drift_usec: int
     is_filed: bool
     said: tuple[str, ...]
 
@@ -116,7 +121,8 @@ def heading(dossier: Dossier) -> Heading:
 
 def rows(dossier: Dossier) -> tuple[tuple[Row, ...], int]:
     """Tell the records in order; and how many were left out in the middle."""
-    told = tuple(_row(dossier, record) for record in dossier.records if _tells(dossier, record))
+    placed = zip(dossier.records, axis(dossier.records), strict=True)
+    told = tuple(_row(dossier, record, at) for record, at in placed if _tells(dossier, record))
     if len(told) <= ROWS_MAX:
         return told, 0
     half = ROWS_MAX // 2
@@ -160,6 +166,7 @@ def numbers(dossier: Dossier) -> tuple[tuple[str, str], ...]:
         ("first page to acknowledgement", _span([record for record, _ in pages], _all(mine, IncidentAcknowledged))),
         ("first ending to hold", _span(ends, _all(made, HoldPlaced))),
         ("opened to resolved", _span([opened] if opened else [], _all(mine, IncidentResolved))),
+        ("wall clock may be wrong by", wall_error_text(dossier.evidence or ())),
     ]
     return tuple((name, value or "not in these records") for name, value in found)
 
@@ -174,12 +181,14 @@ def clock_word(record: Record, *, known: bool) -> str:
 def object_of(dossier: Dossier) -> Mapping[str, object]:
     """Write what an export says of itself as JSON holds it, without records and contents."""
     checked = dossier.checked
+    papers = papers_of(dossier.incident, (each for each in dossier.records if each.stamped.stamp.seq in dossier.filed))
     return {
         "incident": dossier.incident,
         "journal": dossier.journal_id,
         "records": len(dossier.records),
         "filed": len(dossier.filed),
-        "cause": UNSIGNED,
+        "cause": papers.cause_line,
+        "hypotheses": len(papers.guesses),
         "seen_before": list(dossier.seen),
         "verified": None if checked is None else not checked.problems,
         "verification": None if checked is None else [checked.summary, *checked.problems],
@@ -194,6 +203,7 @@ def evidence_object(evidence: Evidence) -> dict[str, object]:
     return {
         "folder": evidence.folder,
         "record": evidence.record,
+        "dropped": evidence.dropped,
         "recorded_digest": evidence.promised_digest,
         "recorded_bytes": evidence.promised_bytes,
         "digest": evidence.digest,
@@ -202,7 +212,14 @@ def evidence_object(evidence: Evidence) -> dict[str, object]:
     }
 
 
-def _row(dossier: Dossier, record: Record) -> Row:
+def drift_text(row: Row) -> str:
+    """Say how far the wall clock was moved, or ran off, meanwhile; empty within a second."""
+    if abs(row.drift_usec) < SECOND:
+        return ""
+    return f"wall clock {'+' if row.drift_usec > 0 else '-'}{duration_text(abs(row.drift_usec))} against uptime"
+
+
+def _row(dossier: Dossier, record: Record, at_usec: int) -> Row:
     stamp = record.stamped.stamp
     first, *rest = sentence(record, alarms=False).splitlines()
     return Row(
@@ -210,6 +227,7 @@ def _row(dossier: Dossier, record: Record) -> Row:
         wall_usec=stamp.wall_usec,
         uptime_usec=stamp.uptime_usec,
         clock=clock_word(record, known=dossier.clocks_known),
+        drift_usec=stamp.wall_usec - at_usec,
         is_filed=stamp.seq in dossier.filed,
         said=(first.partition("  ")[2], *(line.strip() for line in rest)),
     )

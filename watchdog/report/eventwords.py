@@ -6,7 +6,9 @@ unescaped. Deliberately not here: what was decided on it (decisionwords.py).
 
 from typing import assert_never
 
+from watchdog.core.bundle import BundleObserved, DefaultsChanged
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
+from watchdog.core.enclosure import ActionOffered
 from watchdog.core.endings import ending_text
 from watchdog.core.events import (
     ActionFailed,
@@ -42,17 +44,20 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeCause, ProbeObserved
+from watchdog.core.run import StepEnded
 from watchdog.core.selfrestart import MEANS_TEXT, SelfRestartSeen
 from watchdog.core.timeline import duration_text
 from watchdog.core.timer import TimerId, TimerKind
+from watchdog.report.actionwords import action_words
 from watchdog.report.escape import TEXT_MAX, agent_says, visible
+from watchdog.report.runwords import step_ended_text
 
 AboutJournal = JournalFailed | JournalGapFound | JournalDamageFound | JournalRenewed
+AboutRules = PolicyLoaded | PolicyRejected | BundleObserved | DefaultsChanged
 AboutGatedog = (
-    SupervisorStarted
+    AboutRules
+    | SupervisorStarted
     | SupervisorStopping
-    | PolicyLoaded
-    | PolicyRejected
     | HostShutdownBegan
     | HostShutdownCancelled
     | SystemdObserved
@@ -90,6 +95,8 @@ def event_text(event: Event) -> str:
             said = f"page {event.page} does not get out by {event.channel} so far{_tail(event.detail)}"
         case PageAcknowledged():
             said = f"{visible(event.by, 60)} took {event.incident} by {event.channel} (page {event.page})"
+        case StepEnded():
+            said = step_ended_text(event)
         case TimerFired():
             said = f"alarm: {timer_text(event.timer)}"
         case EnforcementObserved():
@@ -139,6 +146,10 @@ def timer_text(timer: TimerId) -> str:
             what = "the quiet hours are over"
         case TimerKind.TEST_DUE:
             what = "pages want to be tried"
+        case TimerKind.DRILL_DUE:
+            what = "a drill wants to be held"
+        case TimerKind.RUN:
+            what = "nobody approved, or no word came of a step"
         case _ as unreachable:
             assert_never(unreachable)
     return f"{timer.subject}: {what}" if timer.subject else what
@@ -211,11 +222,8 @@ def _about_gatedog(event: AboutGatedog) -> str:
             said = f"gatedog {event.version} came up, deciding by rules {event.rules}"
         case SupervisorStopping():
             said = f"gatedog went away{_tail(event.reason)}; the gateways stay"
-        case PolicyLoaded():
-            names = ", ".join(gateway.name for gateway in event.policy.gateways) or "no gateway"
-            said = f"policy {event.digest[:12]} was loaded, for {names}"
-        case PolicyRejected():
-            said = f"a policy was refused: {len(event.problems)} problem(s){_tail('; '.join(event.problems))}"
+        case (PolicyLoaded() | PolicyRejected() | BundleObserved() | DefaultsChanged()) as found:
+            said = _about_rules(found)
         case HostShutdownBegan():
             said = f"the host began to go down{_tail(event.reason)}"
         case HostShutdownCancelled():
@@ -236,6 +244,24 @@ def _about_gatedog(event: AboutGatedog) -> str:
         case _:
             said = _journal_text(event)
     return said
+
+
+def _about_rules(event: AboutRules) -> str:
+    match event:
+        case PolicyLoaded():
+            names = ", ".join(gateway.name for gateway in event.policy.gateways) or "no gateway"
+            return f"policy {event.digest[:12]} was loaded, for {names}"
+        case PolicyRejected():
+            return f"a policy was refused: {len(event.problems)} problem(s){_tail('; '.join(event.problems))}"
+        case BundleObserved(digest=""):
+            return f"the rules in {event.folder} cannot be read, or not be believed{_tail('; '.join(event.problems))}"
+        case BundleObserved():
+            differs = f"; not as in force: {', '.join(event.differs)}" if event.differs else ""
+            return f"the rules in {event.folder} are {event.digest[:12]}{differs}"
+        case DefaultsChanged():
+            return f"gatedog {event.version} would read the same files as other rules"
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _journal_text(event: AboutJournal) -> str:
@@ -263,6 +289,8 @@ def _requested(event: ActionRequested) -> str:
     about = " ".join(part for part in (event.verb.value, event.gateway, event.incident or "") if part)
     # Whether these are the words of a person is only judged later, so they are quoted like a stranger's.
     reason = visible(event.reason.replace('"', "'"), TEXT_MAX)
+    if isinstance(event.enclosed, ActionOffered):
+        return f'{who} asked for "{about}"; {agent_says(action_words(event.enclosed))}'
     return f'{who} asked for "{about}"' + (f', giving as reason: "{reason}"' if reason else ", giving no reason")
 
 

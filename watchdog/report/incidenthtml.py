@@ -2,7 +2,8 @@
 
 Invariant: one file, no script, nothing loaded from anywhere, and its own content policy forbids both; every text is
 escaped, and stands in an element, never in a script, a style, a URL or an unquoted attribute. Light and dark follow the
-reader's setting. Deliberately not here: taking secrets out (redaction.py).
+reader's setting, and a phone needs no scrolling sideways but for the picture. Deliberately not here: taking secrets out
+(redaction.py).
 """
 
 import base64
@@ -10,66 +11,55 @@ import hashlib
 from collections.abc import Iterable
 from typing import Final
 
-from watchdog.report.dossier import UNSIGNED, Dossier, Row, heading, numbers, rows
-from watchdog.report.incidentchart import render_chart, text
-from watchdog.report.lanes import picture
-from watchdog.report.moments import instant, precise_time
-from watchdog.report.timeline import uptime_text
+from watchdog.journal.evidence import Evidence, KeptFile
+from watchdog.report.dossier import Dossier, Heading, Row, drift_text, heading, numbers, rows
+from watchdog.report.incidentchart import render_chart, render_key, text
+from watchdog.report.keptfiles import describe, excerpt, missing, weighed
+from watchdog.report.lanes import Kind, picture
+from watchdog.report.moments import day, precise_time
+from watchdog.report.pagestyle import STYLE
+from watchdog.report.postmortemlayers import layers_html
+from watchdog.report.timeline import evidence_word, uptime_text
 
-_STYLE: Final = """
-:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e;--line:#d1d9e0;--up:#2f7d4f;--bad:#b3261e;
---wait:#8a6100;--ask:#5b3fb0;--held:#7a3b3b}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ec;--paper:#15181c;--soft:#9aa4af;--line:#363d46;--up:#57b37e;
---bad:#ff8a80;--wait:#e0b23c;--ask:#b9a4ff;--held:#d29a9a}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:72rem;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:var(--soft)}dd{margin:0;
-overflow-wrap:anywhere}
-figure{margin:0;overflow-x:auto}figcaption,caption{color:var(--soft);font-size:.85rem;text-align:left}
-svg{min-width:44rem;width:100%;height:auto;font:12px system-ui,sans-serif}
-svg text{fill:var(--ink)}svg .tick{fill:var(--soft);font-size:11px}svg .word{fill:var(--paper);font-size:11px}
-.grid{stroke:var(--line)}.up,.ok{fill:var(--up)}.starting{fill:var(--wait)}
-.held,.slow{fill:var(--held);stroke:var(--bad);stroke-width:2;stroke-dasharray:6 3}
-.failed{fill:var(--bad);stroke:var(--ink);stroke-width:2}.unseen{fill:var(--soft);
-stroke:var(--ink);stroke-dasharray:2 2}
-.mark-exit,.mark-people{stroke:var(--bad);stroke-width:3;fill:none}.mark-people{stroke:var(--ink)}
-.mark-start{fill:var(--up)}.mark-ask{fill:var(--ask)}.mark-page{fill:var(--bad)}
-.memory{fill:none;stroke:var(--ask);stroke-width:2}
-table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem;
-text-align:left;vertical-align:top;overflow-wrap:anywhere}th{color:var(--soft);font-weight:600}
-td.n{font-variant-numeric:tabular-nums;white-space:nowrap}code{font-size:.85rem;overflow-wrap:anywhere}
-.bad{color:var(--bad);font-weight:600}
-"""
+_KEY: Final = (
+    (Kind.EXIT, "an ending"),
+    (Kind.START, "a start, and to which budget it was charged"),
+    (Kind.ASK, "somebody asked"),
+    (Kind.PAGE, "people were told"),
+    (Kind.PEOPLE, "people, or the incident"),
+)
+
+_CAPTION: Final = (
+    "Machine facts in the journal's order. Wall clock (CLOCK_REALTIME) in UTC, then uptime (CLOCK_BOOTTIME), and "
+    "whether the kernel called the wall clock synchronised. With a bar: filed under the incident; the others are what "
+    "happened around it."
+)
 
 
 def render_html(dossier: Dossier) -> str:
-    """Write the whole dossier."""
-    head = heading(dossier)
-    name = text(dossier.incident)
-    hashed = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    """Write the whole dossier as a file of its own."""
+    hashed = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
-    facts = [
-        ("gateway", head.gateway or "gatedog"),
-        ("severity", head.severity),
-        ("phase", head.phase),
-        ("rule", head.rule),
-        ("because", head.because),
-        ("seen before", f"{len(dossier.seen)} times: {', '.join(dossier.seen)}" if dossier.seen else "not remembered"),
-        ("journal", dossier.journal_id),
-    ]
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="referrer" content="no-referrer">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
-        f"<h1>{name} {text(head.title)}</h1>",
-        _list(facts),
-        f"<h2>Cause</h2>\n<p>{text(UNSIGNED)}</p>",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{text(dossier.incident)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+        render_article(dossier),
+        "</main>\n</body>\n</html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def render_article(dossier: Dossier) -> str:
+    """Write the whole dossier as a part of a page that has STYLE (pagestyle.py)."""
+    parts = [
+        *_header(dossier, heading(dossier)),
+        *_figure(dossier),
+        *layers_html(dossier),
         "<h2>Numbers</h2>",
         _list(numbers(dossier)),
-        *_figure(dossier),
         *_timeline(dossier),
         *_evidence(dossier),
         *_verification(dossier),
@@ -78,41 +68,69 @@ def render_html(dossier: Dossier) -> str:
         "<h2>Redacted</h2>",
         _bullets((f"{kind}: {count}" for kind, count in dossier.redacted or ()), "Nothing of a known shape was found."),
         "<p>Known shapes of secrets are taken out; read it before you send it to anybody.</p>",
-        "</main>\n</body>\n</html>",
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts)
+
+
+def _header(dossier: Dossier, head: Heading) -> list[str]:
+    times = f"{len(dossier.seen)} {'time' if len(dossier.seen) == 1 else 'times'}"
+    facts = [
+        ("gateway", head.gateway or "gatedog"),
+        ("why", head.because),
+        ("rule", head.rule),
+        ("seen before", f"{times}: {', '.join(dossier.seen)}" if dossier.seen else "not remembered"),
+        ("journal", dossier.journal_id),
+    ]
+    loud = "chip loud" if head.severity == "critical" else "chip"
+    return [
+        "<header>",
+        f'<p><span class="{loud}">{text(head.severity)}</span> <span class="chip">{text(head.phase)}</span></p>',
+        f"<h1>{text(dossier.incident)} {text(head.title)}</h1>",
+        _list(facts),
+        "</header>",
+    ]
 
 
 def _figure(dossier: Dossier) -> list[str]:
     if not dossier.records:
         return []
-    drawn = picture(dossier.records)
-    moved = " The wall clock was moved meanwhile: the table says what it showed." if drawn.wall_moved else ""
-    key = "triangle: a start; cross: an ending; diamond: somebody asked; square: a page; bar: people or the incident"
+    drawn = picture(dossier.records, weighed(dossier.evidence or ()))
+    moved = "<p>The wall clock was moved meanwhile: the axis is uptime, the table says what it showed.</p>"
+    key = "".join(f"<li>{render_key(kind)} {text(said)}</li>" for kind, said in _KEY)
     return [
-        "<h2>Picture</h2>\n<figure>",
+        '<h2>Picture</h2>\n<figure>\n<div class="wide" tabindex="0" role="region" aria-label="Picture">',
         render_chart(drawn, f"{dossier.incident} on one axis of time"),
-        f"<figcaption>{text(key)}.{moved}</figcaption>\n</figure>",
+        "</div>",
+        f'<figcaption><ul class="keys">{key}</ul>{moved if drawn.wall_moved else ""}</figcaption>\n</figure>',
     ]
 
 
 def _timeline(dossier: Dossier) -> list[str]:
-    told, missing = rows(dossier)
-    lines = ["<h2>Timeline</h2>\n<table>"]
-    more = f" {missing} more records lie in the middle and are not told here." if missing else ""
-    lines.append(f"<caption>Machine facts in the journal's order; times are UTC. {more}</caption>")
-    names = ("record", "wall clock", "uptime", "clock", "filed", "what happened, and what was decided")
-    lines += [_head_row(names), "<tbody>"]
-    lines += [_row(row) for row in told]
+    told, left_out = rows(dossier)
+    more = f" {left_out} more records lie in the middle and are not told here." if left_out else ""
+    lines = [
+        '<h2>Timeline</h2>\n<table class="timeline">',
+        f"<caption>{_CAPTION}{more}</caption>",
+        _head_row(("record", "wall clock", "uptime", "clock", "what happened, and what was decided")),
+    ]
+    today = ""
+    for row in told:
+        if (date := day(row.wall_usec)) != today:
+            lines.append("</tbody>" if today else "")
+            today = date
+            lines.append(f'<tbody><tr><th class="day" scope="rowgroup" colspan="5">{text(date)}</th></tr>')
+        lines.append(_row(row))
     return [*lines, "</tbody>\n</table>"]
 
 
 def _row(row: Row) -> str:
-    date = instant(row.wall_usec).partition(" ")[0]
-    cells = [str(row.seq), f"{date} {precise_time(row.wall_usec)}", uptime_text(row.uptime_usec), row.clock]
-    cells.append("yes" if row.is_filed else "")
-    said = "<br>".join(text(line) for line in row.said)
-    return "<tr>" + "".join(f'<td class="n">{text(cell)}</td>' for cell in cells) + f"<td>{said}</td></tr>"
+    cells = [str(row.seq), precise_time(row.wall_usec), uptime_text(row.uptime_usec), row.clock]
+    first, *rest = row.said
+    decided = "".join(f'<span class="did">{text(line)}</span>' for line in rest)
+    drift = f'<span class="did bad">{text(drift_text(row))}</span>' if drift_text(row) else ""
+    filed = ' class="filed"' if row.is_filed else ""
+    drawn = "".join(f'<td class="n">{text(cell)}</td>' for cell in cells)
+    return f"<tr{filed}>{drawn}<td>{text(first)}{decided}{drift}</td></tr>"
 
 
 def _head_row(names: Iterable[str]) -> str:
@@ -124,16 +142,35 @@ def _evidence(dossier: Dossier) -> list[str]:
         return ["<h2>Evidence</h2>\n<p>It could not be looked at from where this was written.</p>"]
     if not dossier.evidence:
         return ["<h2>Evidence</h2>\n<p>None was kept.</p>"]
-    lines = ["<h2>Evidence</h2>\n<table>\n<caption>Files as they are now, before anything was taken out.</caption>"]
-    lines.append(_head_row(("file", "bytes", "SHA-256")))
+    lines = ["<h2>Evidence</h2>\n<p>Sizes and digests are those of the files as they are now, before redaction.</p>"]
     for each in dossier.evidence:
-        bad = f' <span class="bad">does not fit: {text("; ".join(each.problems))}</span>' if each.problems else " fits"
-        lines.append(f'<tbody><tr><th scope="rowgroup" colspan="3">{text(each.folder)}{bad}</th></tr>')
-        for file in each.files:
-            cells = f'<td>{text(file.name)}</td><td class="n">{file.size_bytes}</td><td><code>{file.digest}</code></td>'
-            lines.append(f"<tr>{cells}</tr>")
-        lines.append("</tbody>")
-    return [*lines, "</table>"]
+        lines += _folder(each)
+    return lines
+
+
+def _folder(folder: Evidence) -> list[str]:
+    bad = ' class="bad"' if folder.problems else ""
+    by = "" if folder.record is None else f", kept by record {folder.record}"
+    lines = [f"<h3>{text(folder.folder)}</h3>\n<p{bad}>{text(evidence_word(folder) + by)}</p>"]
+    lines += [_bullets(folder.problems, "")] if folder.problems else []
+    about = describe(folder)
+    lines += [_file(file, *about.get(file.name, ("", ""))) for file in folder.files]
+    if missing(folder):
+        lines.append(f"<p>Not there:</p>\n{_bullets(missing(folder), '')}")
+    return lines
+
+
+def _file(file: KeptFile, whose: str, what: str) -> str:
+    which, content = excerpt(file)
+    shown = "\n".join(text(line) for line in content)
+    words = f'<span class="whose">words of {text(whose)}</span>' if whose else ""
+    part = "" if which == "whole" else f"; below is {which}"
+    return (
+        f"<details><summary><b>{text(file.name)}</b> {words}</summary>\n"
+        f"<p>{text(what)}</p>\n"
+        f"<p>{file.size_bytes} bytes, SHA-256 <code>{text(file.digest)}</code>{part}</p>\n"
+        f"<pre>{shown}</pre></details>"
+    )
 
 
 def _verification(dossier: Dossier) -> list[str]:

@@ -4,14 +4,13 @@ Invariant: whatever came from outside stands in a code block or a code span that
 mention, picture or HTML of a stranger's reaches the ticket. Deliberately not here: taking secrets out (redaction.py).
 """
 
-import re
 from collections.abc import Iterable
 
-from watchdog.report.dossier import UNSIGNED, Dossier, heading, numbers, rows
+from watchdog.report.dossier import Dossier, heading, numbers, rows
 from watchdog.report.escape import visible
-from watchdog.report.timeline import timeline_lines
-
-_FENCE_MIN = 3
+from watchdog.report.markdown import code_block, code_span
+from watchdog.report.postmortemlayers import EVIDENCE_WORD, layers_markdown
+from watchdog.report.timeline import evidence_word, timeline_lines
 
 
 def render_markdown(dossier: Dossier) -> str:
@@ -25,13 +24,13 @@ def render_markdown(dossier: Dossier) -> str:
         ("Phase", head.phase),
         ("Rule", head.rule),
         ("Title", head.title),
-        ("Because", head.because),
+        ("Rule said", head.because),
         ("Journal", dossier.journal_id),
     ]
     lines += [f"- {name}: {code_span(value)}" for name, value in facts if value]
     seen = f"{len(dossier.seen)} times before: {', '.join(code_span(each) for each in dossier.seen)}"
     lines += [f"- Seen: {seen if dossier.seen else 'not before, as far as is remembered'}"]
-    lines += ["", "## Cause", "", UNSIGNED, "", "## Numbers", ""]
+    lines += ["", *layers_markdown(dossier), "", "## Numbers", "", EVIDENCE_WORD, ""]
     lines += [f"- {name}: {code_span(value)}" for name, value in numbers(dossier)]
     lines += [
         "",
@@ -50,26 +49,12 @@ def render_markdown(dossier: Dossier) -> str:
     return "\n".join(lines) + "\n"
 
 
-def code_span(text: str) -> str:
-    """Put a text into a code span that it cannot close, and that a table cannot cut."""
-    plain = visible(text).replace("`", "'").replace("|", "\u00a6").strip() or "(empty)"
-    return f"`{plain}`"
-
-
-def code_block(lines: Iterable[str]) -> list[str]:
-    """Put lines into a code block whose fence is longer than any run of backticks in it."""
-    known = list(lines)
-    longest = max((len(run) for line in known for run in re.findall(r"`+", line)), default=0)
-    fence = "`" * max(_FENCE_MIN, longest + 1)
-    return [f"{fence}text", *known, fence]
-
-
 def _evidence(dossier: Dossier) -> list[str]:
     if dossier.evidence is None:
         return ["It could not be looked at from where this was written."]
     lines = []
     for each in dossier.evidence:
-        lines.append(f"{'DOES NOT FIT' if each.problems else 'OK'}  {visible(each.folder)}")
+        lines.append(f"{evidence_word(each)}  {visible(each.folder)}")
         lines += [f"  {file.digest}  {file.size_bytes:>9}  {visible(file.name, 120)}" for file in each.files]
         lines += [f"  problem: {visible(problem)}" for problem in each.problems]
     return code_block(lines) if lines else ["None was kept."]

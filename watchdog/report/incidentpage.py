@@ -26,14 +26,24 @@ def render_list(incidents: Iterable[Mapping[str, Any]], *, width: int, colour: b
         page.headline(sign, hue, f"{identity}  {about}  {visible(incident['title'], 120)}", state)
         facts = f"{incident['facts']} fact{'s' if incident['facts'] != 1 else ''}"
         opened = f"opened {ago(incident['opened_usec_ago'])}, {facts}, rule {visible(incident['rule'])}"
-        page.row("", opened, lines_max=1, hue=Hue.DIM)
+        page.row("", f"{opened}{_cause(incident)}", lines_max=1, hue=Hue.DIM)
     return page.text() or "no incident\n"
 
 
 def render_show(
-    incident: Mapping[str, Any], *, width: int, colour: bool, story: str = "", seen: Sequence[str] = ()
+    incident: Mapping[str, Any],
+    *,
+    width: int,
+    colour: bool,
+    story: str = "",
+    seen: Sequence[str] = (),
+    guesses: str = "",
+    cause: str = "",
 ) -> str:
-    """Draw one incident; `story` is the end of its walk through the journal, `seen` are others about the same."""
+    """Draw one incident; `story` is the end of its walk through the journal, `seen` are others about the same.
+
+    `guesses` says how many hypotheses there are, `cause` who put their name under one; empty: none, nobody.
+    """
     page = Page(width=width, colour=colour)
     identity = visible(incident["id"])
     sign, hue = _look(incident)
@@ -45,12 +55,23 @@ def render_show(
     if seen:
         page.row("seen", f"{len(seen)} {'times' if len(seen) > 1 else 'time'} before: {visible(', '.join(seen))}")
     page.row("people", _people(incident))
-    page.row("cause", "UNKNOWN (no human has signed one)")
+    if guesses:
+        page.row("hypotheses", guesses)
+        page.command("", f"gatedog incident hypothesis {identity}")
+    page.row("cause", visible(cause) or "UNKNOWN (no human has signed one)", lines_max=4)
     for number, command in enumerate(_commands(incident)):
         page.command("next" if number == 0 else "", command)
     if story:
         page.blank()
     return page.text() + (f"{story}\n" if story else "")
+
+
+def _cause(incident: Mapping[str, Any]) -> str:
+    word = incident.get("cause", "")  # an earlier daemon does not say it
+    if word not in ("signed", "attested"):
+        return ""
+    stale = incident.get("facts_since_cause") or incident.get("cause_text_changed")
+    return f", cause {word}{', and not up to date' if stale else ''}"
 
 
 def _rank(incident: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ Invariant: a span is drawn only between records that say so; one that is still o
 Deliberately not here: lines and colours (incidentchart.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from enum import Enum
 from typing import Final
@@ -24,6 +24,7 @@ from watchdog.core.decisions import (
     IncidentResolved,
     OriginJudged,
     QueuePage,
+    Severity,
     SlowEntered,
     StartCharged,
 )
@@ -38,6 +39,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.observations import Measure, MeasuresObserved, ProbeObserved
 from watchdog.core.selfrestart import SelfRestartSeen
+from watchdog.core.timeline import SECOND
 from watchdog.core.values import dataclass
 from watchdog.journal.reader import Record
 
@@ -75,11 +77,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One instant."""
+    """One instant. `word` is the little that is written beside it where there is room."""
 
     at_usec: int
     kind: Kind
     label: str
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +96,26 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """All lanes. `memory` are (instant, KiB). `wall_moved`: the wall clock differs from the axis by a second."""
+    """All lanes. `memory` are curves of (instant, KiB), one of each process: what lies between two was not measured.
+
+    `wall_moved`: the wall clock differs from the axis by a second.
+    """
 
     begins_usec: int
     ends_usec: int
     lanes: tuple[Lane, ...]
-    memory: tuple[tuple[int, int], ...]
+    memory: tuple[tuple[tuple[int, int], ...], ...]
     wall_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a process used at one instant of a boot, from the files of evidence."""
+
+    boot: str
+    uptime_usec: int
+    pid: int
+    memory_kib: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,21 +138,26 @@ class _Lane:
             self.ended.append(Span(begins_usec=begins, ends_usec=at, kind=kind, label=label))
             self.opened = None
 
-    def mark(self, at: int, kind: Kind, label: str) -> None:
+    def mark(self, at: int, kind: Kind, label: str, word: str = "") -> None:
         if len(self.marks) < MARKS_MAX:
-            self.marks.append(Mark(at_usec=at, kind=kind, label=label))
+            self.marks.append(Mark(at_usec=at, kind=kind, label=label, word=word))
 
     def done(self, at: int) -> Lane:
         self.close(at)
         return Lane(name=self.name, spans=tuple(self.ended), marks=tuple(self.marks))
 
 
-def picture(records: Sequence[Record]) -> Picture:
-    """Draw up the lanes of these records, which are in the journal's order; at least one."""
-    at = _axis(records)
-    process, asks, people = _Lane(name="process"), _Lane(name="starts, asks"), _Lane(name="people")
+def picture(records: Sequence[Record], weighed: Iterable[Weighed] = ()) -> Picture:
+    """Draw up the lanes of these records, which are in the journal's order; at least one.
+
+    `weighed` is drawn with what the records say of memory, as far as it lies between the first and the last of them.
+    """
+    at = axis(records)
+    process, asks, people = _Lane(name="process"), _Lane(name="starts and asks"), _Lane(name="people")
     probes: dict[str, _Lane] = {}
-    memory: list[tuple[int, int]] = []
+    memory: dict[int, dict[int, int]] = {}
+    for pid, placed, kib in _placed(weighed, records, at):
+        memory.setdefault(pid, {})[placed] = kib
     for now, record in zip(at, records, strict=True):
         _live(process, now, record, at[0])
         _ask(asks, now, record)
@@ -150,19 +171,21 @@ def picture(records: Sequence[Record]) -> Picture:
             for lane in probes.values():
                 lane.close(now)  # a dead process is not looked at, so nothing is known of it
         if isinstance(event, MeasuresObserved):
-            memory += [(now, each.value) for each in event.readings if each.measure is Measure.MEMORY]
-    moved = any(abs(now - record.stamped.stamp.wall_usec) >= 1_000_000 for now, record in zip(at, records, strict=True))
+            for each in event.readings:
+                if each.measure is Measure.MEMORY:
+                    memory.setdefault(event.process.pid, {})[now] = each.value
+    moved = any(abs(now - record.stamped.stamp.wall_usec) >= SECOND for now, record in zip(at, records, strict=True))
     lanes = (process, asks, *probes.values(), people)
     return Picture(
         begins_usec=at[0],
         ends_usec=max(at[-1], at[0] + 1),
         lanes=tuple(lane.done(at[-1]) for lane in lanes),
-        memory=tuple(memory),
+        memory=tuple(tuple(sorted(curve.items())) for curve in memory.values() if curve),
         wall_moved=moved,
     )
 
 
-def _axis(records: Sequence[Record]) -> list[int]:
+def axis(records: Sequence[Record]) -> list[int]:
     """Place each record: uptime within a boot, the wall clock from one boot to the next, never backwards."""
     placed: list[int] = []
     boot, offset = "", 0
@@ -172,6 +195,17 @@ def _axis(records: Sequence[Record]) -> list[int]:
             boot, offset = stamp.boot, max(stamp.wall_usec, placed[-1] if placed else 0) - stamp.uptime_usec
         placed.append(max(stamp.uptime_usec + offset, placed[-1] if placed else 0))
     return placed
+
+
+def _placed(weighed: Iterable[Weighed], records: Sequence[Record], at: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Place what was weighed on the axis of the records: (pid, instant, KiB)."""
+    offsets: dict[str, int] = {}
+    for record, placed in zip(records, at, strict=True):
+        offsets.setdefault(record.stamped.stamp.boot, placed - record.stamped.stamp.uptime_usec)
+    for each in weighed:
+        instant = offsets.get(each.boot, 0) + each.uptime_usec
+        if each.boot in offsets and at[0] <= instant <= at[-1]:
+            yield each.pid, instant, each.memory_kib
 
 
 def _live(lane: _Lane, now: int, record: Record, begins: int) -> None:
@@ -210,27 +244,31 @@ def _ask(lane: _Lane, now: int, record: Record) -> None:
     if isinstance(event, ActionRequested):
         origin = next((each.origin.value for each in record.decisions if isinstance(each, OriginJudged)), "not judged")
         answer = next((each.outcome.value for each in record.decisions if isinstance(each, AnswerRequest)), "no answer")
-        lane.mark(now, Kind.ASK, f"{event.verb.value} asked, origin {origin}: {answer}")
+        said = f"{event.verb.value} asked, origin {origin}: {answer}"
+        lane.mark(now, Kind.ASK, said, f"{event.verb.value} by {origin}: {answer}")
     for decision in record.decisions:
         if isinstance(decision, StartCharged):
-            lane.mark(now, Kind.START, f"start of life {decision.life}, charged to {decision.charge.value}")
+            charge = decision.charge.value
+            lane.mark(now, Kind.START, f"start of life {decision.life}, charged to {charge}", charge)
 
 
 def _tell(lane: _Lane, now: int, record: Record) -> None:
     event = record.stamped.event
     if isinstance(event, PageDelivered):
-        lane.mark(now, Kind.PEOPLE, f"page taken by {event.channel}")
+        lane.mark(now, Kind.PEOPLE, f"page taken by {event.channel}", "delivered")
     for decision in record.decisions:
         match decision:
             case QueuePage():
-                lane.mark(now, Kind.PAGE, f"{decision.severity.value} to {', '.join(decision.channels) or 'nobody'}")
+                to = ", ".join(decision.channels) or "nobody"
+                word = "notice" if decision.severity is Severity.INFO else "page"
+                lane.mark(now, Kind.PAGE, f"{decision.severity.value} to {to}", word)
             case IncidentOpened() | IncidentReopened():
-                lane.mark(now, Kind.PEOPLE, f"{decision.incident} opens")
+                lane.mark(now, Kind.PEOPLE, f"{decision.incident} opens", "opens")
             case IncidentAcknowledged():
-                lane.mark(now, Kind.PEOPLE, f"{decision.incident} is acknowledged")
+                lane.mark(now, Kind.PEOPLE, f"{decision.incident} is acknowledged", "acknowledged")
             case IncidentResolved():
-                lane.mark(now, Kind.PEOPLE, f"{decision.incident} is over")
+                lane.mark(now, Kind.PEOPLE, f"{decision.incident} is over", "over")
             case HealthChanged():
-                lane.mark(now, Kind.PEOPLE, f"health: {decision.health.value}")
+                lane.mark(now, Kind.PEOPLE, f"health: {decision.health.value}", decision.health.value)
             case _:
                 pass

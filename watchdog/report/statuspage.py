@@ -16,7 +16,8 @@ from watchdog.report.escape import TEXT_MAX, agent_says, visible
 from watchdog.report.healthrows import draw_health
 from watchdog.report.moments import ago, clock_time, instant, since
 from watchdog.report.rows import Hue, Page
-from watchdog.report.standing import SIGNS, STALE_AFTER_USEC, WORST_FIRST, Standing, standing_of
+from watchdog.report.standing import SIGNS, STALE_AFTER_USEC, Standing, standing_of
+from watchdog.report.statuswords import gateway_commands, incident_commands, open_incidents, prospect, rank, who_knows
 from watchdog.report.strip import strip_text
 
 Object = Mapping[str, Any]
@@ -29,7 +30,6 @@ HUES: Mapping[Standing, Hue] = {
     Standing.MAINTENANCE: Hue.WARN,
     Standing.READY: Hue.GOOD,
 }
-_LOUDNESS = ("critical", "warning", "info")
 
 
 def render(
@@ -52,12 +52,12 @@ def render(
     stale = bool(unreachable) or age_usec > STALE_AFTER_USEC
     if stale:
         _draw_stale(page, age_usec, unreachable or "its status is not written any more", next_)
-    gateways = sorted(reply["gateways"], key=lambda each: _rank(each, reply))
+    gateways = sorted(reply["gateways"], key=lambda each: rank(each, reply))
     in_short = False
     for gateway in gateways:
         standing = Standing.UNKNOWN if stale else standing_of(gateway)
         was_short, in_short = in_short, len(gateways) > 1 and standing is Standing.READY
-        in_short = in_short and not _open_incidents(reply, gateway["name"])
+        in_short = in_short and not open_incidents(reply, gateway["name"])
         if not (was_short and in_short):
             page.blank()
         if in_short:
@@ -78,42 +78,27 @@ def render_short(reply: Object, *, now_usec: int, unreachable: str = "") -> str:
     age_usec = max(now_usec - reply["now_wall_usec"], 0)
     stale = bool(unreachable) or age_usec > STALE_AFTER_USEC
     lines = []
-    for gateway in sorted(reply["gateways"], key=lambda each: _rank(each, reply)):
+    for gateway in sorted(reply["gateways"], key=lambda each: rank(each, reply)):
         word = f"UNKNOWN (was {visible(gateway['word'])} {ago(age_usec)})" if stale else visible(gateway["word"])
         line = f"{visible(gateway['name'])}: {word} since {instant(gateway['since_wall_usec'])}"
         line += f", {ago(gateway['since_usec_ago'] + (age_usec if stale else 0))}"
-        for incident in _open_incidents(reply, gateway["name"]):
+        for incident in open_incidents(reply, gateway["name"]):
             line += f"; {visible(incident['id'])} {visible(incident['severity'])}, {visible(incident['phase'])}"
         lines.append(f"{line}\n")
     return "".join(lines) or "UNKNOWN: no gateway is watched\n"
-
-
-def _rank(gateway: Object, reply: Object) -> tuple[int, int, str]:
-    open_ones = _open_incidents(reply, gateway["name"])
-    return WORST_FIRST.index(standing_of(gateway)), _loudness(open_ones[0]) if open_ones else 9, gateway["name"]
-
-
-def _loudness(incident: Object) -> int:
-    severity = incident["severity"]
-    return _LOUDNESS.index(severity) if severity in _LOUDNESS else 0
-
-
-def _open_incidents(reply: Object, name: str) -> list[Object]:
-    mine = [each for each in reply["incidents"] if each["gateway"] == name and each["phase"] != "resolved"]
-    return sorted(mine, key=_loudness)
 
 
 # -- one gateway ---------------------------------------------------------------------------------------------------
 
 
 def _draw_gateway(page: Page, gateway: Object, reply: Object, standing: Standing, stale_usec: int) -> None:
-    incidents = _open_incidents(reply, gateway["name"])
+    incidents = open_incidents(reply, gateway["name"])
     name = visible(gateway["name"])
     said = visible(gateway["word"])
     if standing is Standing.UNKNOWN:
         said = f"UNKNOWN - was {said} {ago(stale_usec)}" if stale_usec else f"UNKNOWN - {said}"
-    elif phrase := _phrase(gateway):
-        said += f" - {phrase}"
+    elif awaits := prospect(gateway):
+        said += f" - {awaits}"
     right = f"{visible(incidents[0]['id'])}  {visible(incidents[0]['severity']).upper()}" if incidents else ""
     well = standing is Standing.READY and not incidents
     hue = Hue.WARN if standing is Standing.READY and not well else HUES[standing]
@@ -141,39 +126,13 @@ def _draw_well_in_one_line(page: Page, gateway: Object) -> None:
     page.headline(SIGNS[Standing.READY], HUES[Standing.READY], said)
 
 
-def _phrase(gateway: Object) -> str:
-    due_usec = gateway["next_start_in_usec"]
-    if gateway["hold"] == "held":
-        return "not restarting" if gateway["pid"] is None else "no start after it ends"
-    match gateway["phase"]:
-        case "backoff" | "slow":
-            return "no start is due" if due_usec is None else f"next start in {duration_text(due_usec)}"
-        case "starting" | "up":
-            phrase = "" if gateway["ready"] else "not ready yet"
-        case _:
-            phrase = ""
-    return phrase or ("on probation since its release" if gateway["hold"] == "probation" else "")
-
-
 def _since(gateway: Object, reply: Object, incidents: Sequence[Object], stale_usec: int, *, well: bool) -> list[str]:
     pieces = [since(gateway["since_wall_usec"], gateway["since_usec_ago"] + stale_usec)]
     if well and gateway["pid"] is not None:
         pieces.append(f"pid {gateway['pid']}")
     if incidents:
-        pieces.append(_who_knows(incidents[0], reply))
+        pieces.append(who_knows(incidents[0], reply))
     return pieces
-
-
-def _who_knows(incident: Object, reply: Object) -> str:
-    if incident["phase"] == "acknowledged":
-        left = incident["acknowledged_until_in_usec"]
-        rest = f", pages rest for {duration_text(left)}" if left is not None else ""
-        return f"taken by {visible(incident['acknowledged_by'], 60)}{rest}"
-    if not incident["paged"]:
-        return "nobody was told"
-    waiting = [channel for page in reply["outbox"] if page["incident"] == incident["id"] for channel in page["waiting"]]
-    sent = f"page waits for {visible(', '.join(dict.fromkeys(waiting)), 60)}" if waiting else "paged"
-    return f"{sent}, NOT ACKED"
 
 
 def _draw_why(page: Page, gateway: Object, incidents: Sequence[Object]) -> None:
@@ -191,8 +150,8 @@ def _draw_why(page: Page, gateway: Object, incidents: Sequence[Object]) -> None:
 
 
 def _draw_commands(page: Page, gateway: Object, incidents: Sequence[Object]) -> None:
-    commands = [command for incident in incidents[:1] for command in _incident_commands(incident)]
-    commands += _gateway_commands(gateway)
+    commands = [command for incident in incidents[:1] for command in incident_commands(incident)]
+    commands += gateway_commands(gateway)
     for number, (command, meaning) in enumerate(commands):
         page.command("next" if number == 0 else "", command, meaning)
     for incident in incidents[1:]:
@@ -201,33 +160,6 @@ def _draw_commands(page: Page, gateway: Object, incidents: Sequence[Object]) -> 
             "also", f"{identity} {visible(incident['severity']).upper()}: {visible(incident['title'])}", lines_max=2
         )
         page.command("", f"gatedog incident show {identity}")
-
-
-def _incident_commands(incident: Object) -> list[tuple[str, str]]:
-    identity = visible(incident["id"])
-    shown = (f"gatedog incident show {identity}", "")
-    if incident["phase"] == "acknowledged":
-        return [shown]
-    return [(f"gatedog ack {identity}", "take it: pages rest"), shown]
-
-
-def _gateway_commands(gateway: Object) -> list[tuple[str, str]]:
-    name = visible(gateway["name"])
-    if gateway["hold"] == "held":
-        return [(f'gatedog release {name} -m "why"', "1 start, human only")]
-    match gateway["phase"]:
-        case "backoff":
-            return [(f'gatedog hold {name} -m "why"', "no more restarts")]
-        case "slow":
-            return [(f"gatedog start {name}", "try now")]
-        case "stopped":
-            return [(f"gatedog start {name}", "start it")]
-        case "starting" | "stopping":
-            return [("gatedog events -f", "watch it")]
-        case "up":
-            return []
-        case _:
-            return [(f"gatedog explain {name}", "how it came to this")]
 
 
 def _draw_process(page: Page, gateway: Object) -> None:
@@ -293,7 +225,7 @@ def _draw_others(page: Page, reply: Object) -> bool:
         sign, identity = SIGNS[Standing.DEGRADED], visible(incident["id"])
         page.headline(sign, Hue.WARN, f"{about}  {visible(incident['title'], 120)}", f"{identity}  {severity}")
         page.row("why", visible(incident["because"]))
-        for number, (command, meaning) in enumerate(_incident_commands(incident)):
+        for number, (command, meaning) in enumerate(incident_commands(incident)):
             page.command("next" if number == 0 else "", command, meaning)
     return drawn
 

@@ -53,6 +53,7 @@ from watchdog.report.decisionwords import decision_text
 from watchdog.report.escape import visible
 from watchdog.report.eventwords import event_text
 from watchdog.report.moments import day, instant, precise_time
+from watchdog.report.postmortempapers import papers_of
 
 _INDENT = " " * 14
 
@@ -67,15 +68,21 @@ def sentence(record: Record, *, alarms: bool = True) -> str:
     """
     when = precise_time(record.stamped.stamp.wall_usec)
     lines = [f"{when}  {event_text(record.stamped.event)}"]
-    told = [decision for decision in record.decisions if alarms or not _watches(decision)]
+    told = [decision for decision in record.decisions if alarms or not watches(decision)]
     lines += [f"{_INDENT}-> {decision_text(decision)}" for decision in told]
     return "\n".join(lines)
 
 
-def explain(incident: IncidentId, records: Iterable[Record]) -> str:
-    """Tell one incident from the journal, room by room: seq, what was seen, rule, decision, outcome."""
+def explain(incident: IncidentId, records: Iterable[Record], seen: Sequence[str] = ()) -> str:
+    """Tell one incident from the journal, room by room: seq, what was seen, rule, decision, outcome.
+
+    `seen` are earlier incidents about the same, newest first.
+    """
     known = sorted(records, key=lambda record: record.stamped.stamp.seq)
-    lines = [_headline(incident, known)]
+    papers = papers_of(incident, known)
+    lines = [_headline(incident, known), *([seen_text(seen)] if seen else [])]
+    if papers.guesses or papers.signed:
+        lines.append(f"hypotheses: {papers.guesses_line}; cause: {papers.cause_line}")
     outcomes = _outcomes(known)
     today = day(known[0].stamped.stamp.wall_usec) if known else ""
     for record in known:
@@ -85,14 +92,20 @@ def explain(incident: IncidentId, records: Iterable[Record]) -> str:
             lines += ["", f"{'':8}  {date}"]
         room = _room(record.stamped.event)
         lines += ["", f"{stamp.seq:>8}  {precise_time(stamp.wall_usec)}  {room}: {event_text(record.stamped.event)}"]
-        told = [decision for decision in record.decisions if not _watches(decision) or _escalates(decision)]
+        told = [decision for decision in record.decisions if not watches(decision) or _escalates(decision)]
         for decision in told:
             lines.append(f"{'':8}  core: -> {decision_text(decision)}")
             lines += [f"{'':8}           = {_answer(answer)}" for answer in _answers(decision, outcomes)]
     return "\n".join(lines)
 
 
-def _watches(decision: Decision) -> bool:
+def seen_text(seen: Sequence[str]) -> str:
+    """Say which other incidents were about the same: "seen 3 times before: INC-4, INC-2, INC-1"."""
+    return visible(f"seen {len(seen)} {'times' if len(seen) > 1 else 'time'} before: {', '.join(seen)}")
+
+
+def watches(decision: Decision) -> bool:
+    """Tell whether a decision only sets or drops an alarm that watches over something; a delayed start is a fact."""
     if isinstance(decision, SetTimer):
         return decision.timer.kind is not TimerKind.START_DUE
     return isinstance(decision, CancelTimer)

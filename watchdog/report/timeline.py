@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
 from watchdog.journal.evidence import Evidence
-from watchdog.report.dossier import Dossier, Heading, Row, heading, rows
+from watchdog.report.dossier import Dossier, Heading, Row, drift_text, heading, rows
 from watchdog.report.escape import visible
+from watchdog.report.keptfiles import describe, missing
 from watchdog.report.moments import day, precise_time
 
 _CLOCKS = {"synchronised": "sync", "not synchronised": "FREE", "not told": "?"}
@@ -36,6 +37,7 @@ def timeline_lines(told: Iterable[Row], missing: int = 0) -> list[str]:
         lines.append(
             f"{row.seq:>7} {mark} {precise_time(row.wall_usec)}  {uptime_text(row.uptime_usec):>11} {clock:>4}  {first}"
         )
+        rest = [*rest, f"({drift})"] if (drift := drift_text(row)) else rest
         lines += [f"{'':{_INDENT}}  {line}" for line in rest]
     if missing:
         lines.append(f"{missing} more records lie in the middle and are not told here")
@@ -54,21 +56,36 @@ def render_evidence(incident: str, found: Iterable[Evidence], owed: Iterable[str
     """Say which files were kept, and whether they are still what was recorded."""
     lines: list[str] = []
     for evidence in found:
-        word = "OK" if not evidence.problems else "DOES NOT FIT"
+        word = evidence_word(evidence)
         by = "" if evidence.record is None else f"  record {evidence.record}"
         lines.append(f"{word}  {visible(evidence.folder)}{by}")
         if evidence.record is not None:
             lines.append(f"    recorded  {visible(evidence.promised_digest, 80)}  {evidence.promised_bytes} bytes")
-        lines += [f"    {file.digest}  {file.size_bytes:>9}  {visible(file.name, 120)}" for file in evidence.files]
+        whose = describe(evidence)
+        for file in evidence.files:
+            by = whose.get(file.name, ("", ""))[0]
+            words = f"  (words of {visible(by, 40)})" if by else ""
+            lines.append(f"    {file.digest}  {file.size_bytes:>9}  {visible(file.name, 120)}{words}")
+        lines += [f"    not there: {visible(each)}" for each in missing(evidence)]
         lines += [f"    problem: {visible(problem)}" for problem in evidence.problems]
     lines += [f"OWED  {visible(action)}: it was asked for, and no record says that it was kept" for action in owed]
     return "".join(f"{line}\n" for line in lines) or f"no evidence was kept for {visible(incident)}\n"
 
 
+def evidence_word(evidence: Evidence) -> str:
+    """Say how a folder stands, in capitals when a person has to look."""
+    if evidence.problems:
+        return "DOES NOT FIT"
+    if evidence.dropped is not None:
+        return f"dropped by record {evidence.dropped}, for newer evidence to have room"
+    return "OK"
+
+
 def _head(dossier: Dossier, head: Heading) -> list[str]:
     parts = (dossier.incident, head.gateway or "gatedog", head.severity.upper(), head.phase, head.title)
     lines = [visible("  ".join(part for part in parts if part))]
-    lines.append("wall clock in UTC, then uptime; sync/FREE: the wall clock was, or was not, synchronised; ?: not told")
+    lines.append("in the journal's order; wall clock (CLOCK_REALTIME) in UTC, then uptime (CLOCK_BOOTTIME)")
+    lines.append("sync/FREE: the kernel called the wall clock synchronised, or did not; ?: not told")
     lines.append("*: filed under the incident; the others are what happened around it")
     lines += [f"left out: {visible(each)}" for each in dossier.left_out]
     return lines

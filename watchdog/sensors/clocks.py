@@ -77,8 +77,17 @@ class StepWatch:
         return ClockStepped(delta_usec=delta_usec) if abs(delta_usec) > STEP_USEC_MIN else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """How the kernel keeps the wall clock."""
+
+    result: int
+    status: int
+    maxerror_usec: int
+
+
 class _Timex(ctypes.Structure):
-    """The head of the kernel's struct timex, padded beyond its 208 bytes: only `status` is read."""
+    """The head of the kernel's struct timex, padded beyond its 208 bytes: only `status` and `maxerror` are read."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -96,8 +105,17 @@ def is_synchronised() -> bool:
     found = _adjtimex()
     if found is None:
         return timesyncd_says()
-    result, status = found
-    return result != _TIME_ERROR and not status & _STA_UNSYNC
+    return _follows(found)
+
+
+def wall_error_usec() -> int | None:
+    """Return by how much the kernel thinks the wall clock may be wrong; None when it does not know, or is not asked."""
+    found = _adjtimex()
+    return found.maxerror_usec if found is not None and _follows(found) else None
+
+
+def _follows(found: _Kept) -> bool:
+    return found.result != _TIME_ERROR and not found.status & _STA_UNSYNC
 
 
 def timesyncd_says(folder: Path = TIMESYNC_FOLDER) -> bool:
@@ -109,7 +127,7 @@ def timesyncd_says(folder: Path = TIMESYNC_FOLDER) -> bool:
     return not folder.is_dir() or (folder / "synchronized").exists()
 
 
-def _adjtimex() -> tuple[int, int] | None:
+def _adjtimex() -> _Kept | None:
     try:
         call = _libc().adjtimex
     except (OSError, AttributeError):
@@ -121,7 +139,7 @@ def _adjtimex() -> tuple[int, int] | None:
         if error in (errno.EPERM, errno.ENOSYS, errno.EACCES):
             return None
         raise OSError(error, os.strerror(error), "adjtimex")
-    return result, timex.status
+    return _Kept(result=result, status=timex.status, maxerror_usec=timex.maxerror)
 
 
 @cache

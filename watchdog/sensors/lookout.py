@@ -23,7 +23,7 @@ from watchdog.sensors.logtail import Tail
 from watchdog.sensors.prober import Look, Prober, ProbeStanding
 from watchdog.sensors.probes.program import Runner
 from watchdog.sensors.probes.words import AskPulse
-from watchdog.sensors.vitals import Places, Vitals
+from watchdog.sensors.vitals import Places, Point, Vitals
 
 NEW_USEC = MINUTE
 """A life younger than this is looked at from its begin: its log is news from the first line on."""
@@ -118,6 +118,14 @@ class Lookout:
     def history(self, gateway: GatewayName, probe: str) -> tuple[Look, ...] | None:
         """Return the looks that are remembered, oldest first: `gatedog probe history`. None: no such probe."""
         return self._prober.history(gateway, probe)
+
+    def witnessed(self, gateway: GatewayName) -> dict[str, tuple[Look, ...]]:
+        """Return what the probes of a gateway saw, by name, oldest first: evidence."""
+        return self._prober.witnessed(gateway)
+
+    def curve(self, gateway: GatewayName) -> tuple[Point, ...]:
+        """Return the last samples of what a gateway uses, oldest first: evidence."""
+        return self._vitals.curve(gateway)
 
     async def look_now(self, gateway: GatewayName, probe: str) -> Look | None:
         """Look once, now: `gatedog probe run`. None: no such probe, or no process to look at."""

@@ -16,7 +16,7 @@ import asyncio
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from watchdog.core.events import Event
 from watchdog.core.healthpolicy import ProbePolicy
@@ -56,6 +56,8 @@ class Look:
     result: ProbeResult
     cause: ProbeCause
     detail: str
+    answer: bytes = b""
+    """What came back, of the last looks only: see Prober.witnessed. Untrusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,10 @@ class _Probe:
     gateway: GatewayName
     question: Question
     looks: deque[Look] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
+    answered: Look | None = None
+    """The last look at which all was well. Of this one and the next the answers are kept."""
+    unwell: Look | None = None
+    """The last look at which not all was well."""
     turn: int = 0
     timer: asyncio.TimerHandle | None = None
     due_usec: int = 0
@@ -203,6 +209,15 @@ class Prober:
         probe = self._probes.get((gateway, name))
         return None if probe is None else tuple(probe.looks)
 
+    def witnessed(self, gateway: GatewayName) -> dict[str, tuple[Look, ...]]:
+        """Return what the probes of a gateway saw, oldest first, by name, with the answers of the last good and bad."""
+        found: dict[str, tuple[Look, ...]] = {}
+        for probe in self._of(gateway):
+            looks = {look.at_usec: look for look in probe.looks}
+            looks |= {look.at_usec: look for look in (probe.answered, probe.unwell) if look is not None}
+            found[probe.policy.name] = tuple(looks[at_usec] for at_usec in sorted(looks))
+        return found
+
     async def look_now(self, gateway: GatewayName, name: str) -> Look | None:
         """Look once, now, and return the outcome; one under way is waited for. None: no such probe, or no process.
 
@@ -288,7 +303,14 @@ class Prober:
         except Exception as error:  # noqa: BLE001 - told like any other: nobody shall wait for a look that broke
             result, detail = ProbeResult.ERROR, f"the probe itself broke: {type(error).__name__}: {error}"
         took_usec = max(0, self._now_usec() - begin_usec)
-        return Look(at_usec=begin_usec, took_usec=took_usec, result=result, cause=cause, detail=plain(detail))
+        return Look(
+            at_usec=begin_usec,
+            took_usec=took_usec,
+            result=result,
+            cause=cause,
+            detail=plain(detail),
+            answer=progress.answer,
+        )
 
     def _take(self, probe: _Probe, life: _Life, task: asyncio.Task[Look], asked_s: float) -> None:
         probe.running = None
@@ -301,7 +323,11 @@ class Prober:
             self._tell(probe, ProbeResult.ERROR, ProbeCause.UNKNOWN, "the look was cut off")
             return
         look = task.result()
-        probe.looks.append(look)
+        probe.looks.append(replace(look, answer=b""))
+        if look.result is ProbeResult.OK:
+            probe.answered = look
+        else:
+            probe.unwell = look
         probe.outcome_s = self._loop.time()
         self._tell(probe, look.result, look.cause, look.detail)
         self._compare_uptime(probe, life, asked_s)

@@ -10,6 +10,7 @@ normal, and what is a finding (core/).
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -34,6 +35,8 @@ from watchdog.sensors.sockets import count_remote
 LOG_EVERY_S = 10.0
 SAMPLE_BEATS = 10
 REPORT_BEATS = 30
+CURVE_MAX = 72
+"""Samples remembered for each gateway: two hours of one life, or as many lives."""
 _LEVELS = (Measure.MEMORY, Measure.HANDLES, Measure.THREADS, Measure.PROCESSES, Measure.SOCKETS, Measure.DISK)
 
 FindMark = Callable[[], LifeMark | None]
@@ -58,6 +61,19 @@ class Sample:
     resources: Resources | None
     sockets: int | None
     disk: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One sample on the curve of a gateway, whichever life it was of. `at_usec` is CLOCK_BOOTTIME."""
+
+    at_usec: int
+    pid: int
+    memory_kib: int | None
+    handles: int | None
+    threads: int | None
+    processes: int | None
+    sockets: int | None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -101,6 +117,11 @@ class Vitals:
         self._mount = procfs.find_cgroup_mount()
         self._lives: dict[GatewayName, _Life] = {}
         self._work: dict[GatewayName, WorkLines] = {}
+        self._curves: dict[GatewayName, deque[Point]] = {}
+
+    def curve(self, gateway: GatewayName) -> tuple[Point, ...]:
+        """Return the last samples of a gateway, oldest first, over all its lives."""
+        return tuple(self._curves.get(gateway, ()))
 
     def adopt(self, gateways: Iterable[GatewayPolicy]) -> None:
         """Take up what a policy says of the logs, at the start and after each reload."""
@@ -175,6 +196,8 @@ class Vitals:
         except Busy:
             return
         life.samples.append(sample)
+        curve = self._curves.setdefault(life.gateway, deque(maxlen=CURVE_MAX))
+        curve.append(point_of(sample, self._now_usec(), life.process.pid))
         if life.before is None:
             life.before = sample.resources
 
@@ -208,6 +231,20 @@ def take_sample(mark: LifeMark, places: Places, mount: Path | None) -> Sample:
         resources=resources,
         sockets=None if resources is None else count_remote(members),
         disk=used_share(places.state_folder),
+    )
+
+
+def point_of(sample: Sample, at_usec: int, pid: int) -> Point:
+    """Place a sample on the curve."""
+    used = sample.resources
+    return Point(
+        at_usec=at_usec,
+        pid=pid,
+        memory_kib=None if used is None else used.rss_bytes >> 10,
+        handles=None if used is None else used.open_files,
+        threads=None if used is None else used.threads,
+        processes=None if used is None else used.processes,
+        sockets=sample.sockets,
     )
 
 

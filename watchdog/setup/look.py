@@ -12,8 +12,9 @@ from pathlib import Path
 import watchdog
 from watchdog.approval.codes import CODES_FILE
 from watchdog.approval.signers import REVOKED_FILE, SIGNERS_FILE
+from watchdog.policyfile.bundle import PAGER_FILE, POLICY_FILE
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
-from watchdog.policyfile.load import PAGER_FILE, POLICY_FILE, parse_policy, profile_environment
+from watchdog.policyfile.load import parse_policy, profile_environment
 from watchdog.policyfile.profiles import Profiles
 from watchdog.setup.facts import Facts, HostFacts, UnitFacts, UserUnit, Wish
 from watchdog.setup.host import Host

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from watchdog.policyfile.bundle import POLICY_FILE
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
-from watchdog.policyfile.load import POLICY_FILE
 from watchdog.setup import papercodes, quoting, texts
 from watchdog.setup.change import Change, Drop, Plan, Put, PutFile, PutFolder, PutLink, PutMode, Run
 from watchdog.setup.facts import Facts
@@ -24,7 +24,7 @@ PLAIN_UNITS = (
     *("gatedog-start@.target", "gatedog-stop@.target", "gatedog-observe@.service"),
     *("gatedog-retry.service", "gatedog-retry.timer", "gatedog-inspect.timer", "gatedog-lastword@.timer"),
 )
-FILLED_UNITS = ("gatedog.service", "gatedog-inspect.service", "gatedog-lastword@.service")
+FILLED_UNITS = ("gatedog.service", "gatedog-inspect.service", "gatedog-lastword@.service", "gatedog-web.service")
 LASTWORD = "gatedog-lastword@gatedog.timer"
 TIMERS = ("gatedog-retry.timer", "gatedog-inspect.timer", LASTWORD)
 RELOAD = ("systemctl", "daemon-reload")

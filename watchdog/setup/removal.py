@@ -8,8 +8,8 @@ journal and its account, whose number must not be given to somebody else while f
 import os
 from collections.abc import Iterator
 
+from watchdog.policyfile.bundle import POLICY_FILE
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
-from watchdog.policyfile.load import POLICY_FILE
 from watchdog.setup.change import Change, Drop, Plan, Put, PutFile, PutFolder, PutLink, PutMode, Run
 from watchdog.setup.facts import Wish
 from watchdog.setup.host import Host
@@ -44,6 +44,8 @@ def _ended(manifest: Manifest, *, last: bool) -> Iterator[Run]:
     stem = manifest.unit.removesuffix(".service")
     yield Run(argv=("systemctl", "stop", f"gatedog-start@{stem}.target", f"gatedog-stop@{stem}.target"), may_fail=True)
     if last:
+        # Whoever wanted the page enabled it by hand; its link would point to nothing.
+        yield Run(argv=("systemctl", "disable", "--now", "gatedog-web.service"), may_fail=True)
         yield Run(argv=("systemctl", "stop", *TIMERS), may_fail=True, undo=("systemctl", "start", *TIMERS))
         stop = ("systemctl", "stop", "gatedog.service")
         yield Run(argv=stop, may_fail=True, undo=("systemctl", "start", "gatedog.service"))

@@ -137,6 +137,15 @@ class Site:
             check=False,
         )
 
+    def commit(self) -> str:
+        """Commit, as a person at a terminal does, what lies in the bundle's folder; return what was said."""
+        offered = self.cli("policy", "propose", str(self.config), "--reason", "a test")
+        assert offered.returncode == 0, offered.stderr
+        proposal = offered.stdout.split()[0]
+        code, said = self.human("policy", "commit", proposal, "--config", str(self.config))
+        assert code == 0, said
+        return said
+
     def human(self, *words: str) -> tuple[int, str]:
         """Run a command on a terminal of its own, below this test, which is older than the gateway."""
         pid, terminal = pty.fork()

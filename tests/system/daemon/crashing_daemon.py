@@ -105,5 +105,6 @@ if __name__ == "__main__":
         state_folder=state,
         runtime_folder=runtime,
         bundle=config,
+        loaded=loaded,
     )
     sys.exit(wiring.run(options))

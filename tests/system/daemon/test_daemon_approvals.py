@@ -29,12 +29,13 @@ class Desk:
         self.key = home / ".ssh" / "id_ed25519"
         self._run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)])
 
-    def list_signer(self, name: str = ALICE, options: str = "") -> None:
-        """Let a human list this key in the bundle."""
+    def list_signer(self, *names: str, options: str = "") -> None:
+        """Let a human list this key in the bundle, and commit that."""
         public = self.key.with_suffix(".pub").read_text().strip()
         signers = self.site.config / "allowed_signers"
-        signers.write_text(f"{name} {options}{public}\n")
+        signers.write_text("".join(f"{name} {options}{public}\n" for name in names or (ALICE,)))
         signers.chmod(0o600)
+        self.site.commit()
 
     def types(self, line: str, answer: str = "") -> subprocess.CompletedProcess[str]:
         """Run a line in a shell, as it was printed, and answer what it asks for."""
@@ -115,20 +116,24 @@ def test_a_struck_off_signer_is_refused_at_once(desk: Desk) -> None:
     assert desk.site.status()["hold"] == "held"
 
 
-def test_a_list_that_others_may_write_lists_nobody(desk: Desk) -> None:
-    """Then there is no challenge, and no way that is none is named."""
-    desk.list_signer()
-    desk.site.config.joinpath("allowed_signers").chmod(0o666)
+def test_a_list_that_nobody_committed_adds_nobody(desk: Desk) -> None:
+    """Whoever could write the file could list a key of their own: no challenge is given, and no such way is named."""
+    desk.list_signer("bob@ops")
+    signers = desk.site.config / "allowed_signers"
+    signers.write_text(signers.read_text().replace("bob@ops", ALICE))
     held(desk)
-
     assert not any("ssh-keygen" in command for command in nexts(desk.types("gatedog release gateway -m x")))
+
+    signers.write_text(signers.read_text() + signers.read_text().replace(ALICE, "bob@ops"))
+    signers.chmod(0o666)
+    named = desk.types(f"gatedog release gateway -m x --signer {ALICE}")
+    assert not any("ssh-keygen" in command for command in nexts(named))
+    assert any("ssh-keygen" in each for each in nexts(desk.types("gatedog release gateway -m x --signer bob@ops")))
 
 
 def test_of_several_signers_one_is_named(desk: Desk) -> None:
     """Who signs is fixed before the challenge is given; the refusal names who there is."""
-    desk.list_signer()
-    signers = desk.site.config / "allowed_signers"
-    signers.write_text(signers.read_text() + signers.read_text().replace(ALICE, "bob@ops"))
+    desk.list_signer(ALICE, "bob@ops")
     held(desk)
     named = [each for each in nexts(desk.types("gatedog release gateway -m x")) if "--signer" in each]
 

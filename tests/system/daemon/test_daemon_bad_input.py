@@ -260,19 +260,45 @@ def test_a_policy_that_cannot_be_believed_starts_nothing(site, spoil: Callable[[
 
 @ROOT
 @pytest.mark.parametrize("spoil", [_missing, _foreign, _shared, _directory, _binary])
-def test_a_reload_of_such_a_policy_keeps_the_last_good_one(site, spoil: Callable[[Path], None]) -> None:
-    """SIGHUP with a policy that cannot be believed is told to people, and changes nothing."""
+def test_such_a_policy_in_mid_life_is_an_incident_and_the_last_good_one_stays(
+    site, spoil: Callable[[Path], None]
+) -> None:
+    """What cannot be believed, or was never committed, is paged and changes nothing; put right, it is over."""
     site.write_policy(LIVES)
     daemon = site.start()
     before = site.wait_until(ready=True)
+    good = (site.config / "policy.toml").read_bytes()
     spoil(site.config)
     daemon.send_signal(signal.SIGHUP)
-    site.wait(lambda: bool(recorded(site, "PolicyRejected")), "the refusal")
+    (page,) = site.wait_for_pages("the rules", update="opened")
     after = site.status()
 
     assert daemon.poll() is None
     assert (after["pid"], after["ready"]) == (before["pid"], True)
-    site.wait(lambda: bool(site.delivered()), "the notice")
+    assert page["severity"] == "warning"
+    assert "revision 1 stays in force" in page["text"]
+    place = site.config / "policy.toml"
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    place.write_bytes(good)
+    place.chmod(0o600)
+    daemon.send_signal(signal.SIGHUP)
+    site.wait_for_pages("the rules", update="resolved")
+
+
+@ROOT
+@pytest.mark.parametrize("spoil", [_missing, _foreign, _shared_folder, _foreign_link, _binary, _endless])
+def test_a_restart_beside_such_a_policy_goes_on_by_the_last_good_one(site, spoil: Callable[[Path], None]) -> None:
+    """The gateway is not left alone because somebody spoiled a file; people are told with the channels of before."""
+    site.write_policy(LIVES)
+    first = site.start()
+    before = site.wait_until(ready=True)
+    first.kill()
+    first.wait()
+    spoil(site.config)
+    site.start()
+    site.wait_for_pages("the rules", update="opened")
+
+    assert site.status()["pid"] == before["pid"]
 
 
 def _folders(site, state: Path | None = None, runtime: Path | None = None) -> list[str]:

@@ -125,13 +125,15 @@ def test_an_ending_while_the_daemon_was_away_is_seen_and_charged(site) -> None:
 
 def test_a_page_that_was_not_delivered_survives_the_daemon(site) -> None:
     """A page whose channel was down is delivered by the next daemon, under the same key."""
-    site.write_policy(DIES, sink="exit 75")
+    down = site.folder / "channel-is-down"
+    down.touch()
+    site.write_policy(DIES, sink=f"test ! -e {down} || exit 75; cat >> {site.pages}; echo >> {site.pages}")
     first = site.start()
     site.wait_until(word="HELD")
     first.kill()
     first.wait()
 
-    site.write_policy(DIES)
+    down.unlink()
     site.start()
     site.wait(lambda: bool(site.delivered()), "the page")
 
@@ -222,17 +224,18 @@ def test_events_and_explain_tell_the_story(site) -> None:
 
 
 def test_a_reload_takes_over_budgets_and_refuses_another_command(site) -> None:
-    """SIGHUP changes the rules of a running gateway; what would need another process is refused and said."""
+    """A commit changes the rules of a running gateway; what would need another process is said to need a restart."""
     site.write_policy(LIVES)
-    daemon = site.start()
+    site.start()
     before = site.wait_until(ready=True)
 
     site.write_policy(LIVES, 'budget = {windows = ["2 per 10min"]}')
-    daemon.send_signal(signal.SIGHUP)
+    site.commit()
     site.wait(lambda: site.status()["budget"][0]["limit"] == 2, "the new budget")
     site.write_policy(DIES)
-    daemon.send_signal(signal.SIGHUP)
+    said = site.commit()
     site.wait(lambda: "PolicyRejected" in site.kinds_on_record(), "the refusal")
 
+    assert "revision 3 is in place; it takes effect with: sudo systemctl restart gatedog" in said
     assert site.status()["pid"] == before["pid"]
     assert site.status()["budget"][0]["limit"] == 2

@@ -1,7 +1,6 @@
 """The pager of a real daemon: tests that get through, channels that do not, and a switch that is told."""
 
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,10 +108,10 @@ def test_a_dead_man_switch_is_told_that_it_began(site, checks) -> None:
 def test_who_is_told_when_is_taken_over_as_it_runs(site) -> None:
     """Tiers, quiet hours and limits are the core's to read; only channels take a restart."""
     site.write_policy(LIVES)
-    daemon = site.start()
+    site.start()
     site.wait_until(ready=True)
     add_to_pager(site, 'quiet_hours = "22:00-07:00 Europe/Berlin"\nlast_resort = ["sink"]\n')
-    daemon.send_signal(signal.SIGHUP)
+    site.commit()
 
     site.wait(lambda: any(each["last_resort"] for each in pager_of(site)["channels"]), "the new rules")
     assert pager_of(site)["channels"][0]["last_resort"]

@@ -12,6 +12,7 @@ import pytest
 from machine import Machine
 from machine_install import install_gatedog
 from machine_tree import SUITES, missing_packages
+from package_making import Packages
 
 
 @pytest.hookimpl(trylast=True)
@@ -75,3 +76,10 @@ def fresh_machine(machines_possible: None, suite: str) -> Iterator[Machine]:
     """Give a machine of the test's own, booted, which it may reboot and break."""
     with Machine(suite) as made:
         yield made.boot()
+
+
+@pytest.fixture(scope="session")
+def packages(machines_possible: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packages]:
+    """Give the Debian packages of this checkout and of its next version; all are begun when the first is asked for."""
+    with Packages(tmp_path_factory.mktemp("packages")) as made:
+        yield made

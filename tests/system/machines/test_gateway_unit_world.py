@@ -216,7 +216,9 @@ def test_forking_service(site: UnitSite) -> None:
 
 def test_evidence_of_a_unit(site: UnitSite) -> None:
     """Evidence is the record, systemd's description, the unit's files and the journal of that run."""
-    site.become("User=nest\nExecStart=/bin/sh -c 'echo what it said; exec sleep 100000'")
+    secret = "s3cret-canary"  # noqa: S105 - made up, to be looked for
+    settings = f"Environment=MODE={secret}\nSetCredential=token:{secret}"
+    site.become(f"User=nest\n{settings}\nExecStart=/bin/sh -c 'echo what it said; exec sleep 100000'")
     with site.drive() as driver:
         driver.start(1)
         site.sh(f"install -d -o gatedog {STATE}/evidence")
@@ -225,3 +227,7 @@ def test_evidence_of_a_unit(site: UnitSite) -> None:
         names = list(driver.wait("list"))
         assert names == ["journal.jsonl", "life.json", "unit-50-gatedog.conf", "unit-nest.service", "unit.json"]
         assert "what it said" in site.machine.read(f"{STATE}/evidence/journal.jsonl")
+        kept = {name: site.machine.read(f"{STATE}/evidence/{name}") for name in names}
+        assert [name for name, text in kept.items() if secret in text] == []
+        assert "Environment=[redacted: environment variable]" in kept["unit-nest.service"]
+        assert "SetCredential=[redacted: credential]" in kept["unit-nest.service"]

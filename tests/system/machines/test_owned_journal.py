@@ -79,6 +79,11 @@ def test_trouble_that_needs_a_human_is_a_page_with_the_journal_as_evidence(site:
     site.machine.wait_for(lambda: "ENOSPC" in site.run(f"cat {kept}/*/journal.jsonl"), "the evidence", 30)
 
     assert "auth-expired" not in site.run("gatedog events --json")
+    site.machine.wait_for(lambda: "OWED" not in site.run(f"gatedog incident evidence {page['incident']}"), "all of it")
+    names = set(site.run(f"cd {kept} && ls */ | sort -u").split())
+    assert {"about.json", "gateway.json", "journal.jsonl", "life.json", "resources.jsonl", "unit.json"} <= names
+    assert {"unit-50-gatedog.conf", f"unit-{GATEWAY}"} <= names
+    assert "DOES NOT FIT" not in site.run(f"gatedog incident verify {page['incident']}")
 
 
 def test_a_journal_is_followed_once_whatever_happens_to_the_daemon(site: OwnedSite) -> None:

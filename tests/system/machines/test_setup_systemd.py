@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from machine import Machine
 from machine_install import install_gatedog
+from machine_sessions import RemoteHost
 from setup_site import GATEWAY, Site, changed
 
 pytestmark = pytest.mark.system
@@ -216,6 +217,8 @@ def test_a_second_gateway_shares_what_is_there(site: Site) -> None:
 
 def test_install_starts_gatedog_and_removal_stops_it(site: Site) -> None:
     """With --apply, gatedog and its timers run; a second gateway is taken up; removal ends them and no gateway."""
+    site.machine.add_user("carol", "sudo")
+    site.machine.write("/etc/sudoers.d/carol", "carol ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
     before, pid = site.listing(), site.pid()
     ours = (
         "systemctl is-active gatedog.service gatedog-retry.timer gatedog-inspect.timer gatedog-lastword@gatedog.timer"
@@ -223,7 +226,12 @@ def test_install_starts_gatedog_and_removal_stops_it(site: Site) -> None:
     site.run(f"gatedog setup systemd --unit {GATEWAY} --name openclaw --apply")
     run = site.run(ours)
     site.run("useradd --system --create-home second")
-    site.run("gatedog setup systemd --name second --user second --command '/usr/bin/sleep 1000' --apply")
+    by_a_script = site.run("gatedog setup systemd --name second --user second --command '/usr/bin/sleep 1000' --apply")
+    proposal = re.search(r"they wait for a human: gatedog policy commit (PROP-\d+)", by_a_script)
+    assert proposal is not None, by_a_script
+    with RemoteHost(site.machine).terminal("carol") as human:
+        human.run(f"sudo gatedog policy commit {proposal[1]}")
+    site.run("systemctl restart gatedog.service")
     second = site.machine.wait_for(lambda: int(site.pid("second.service")), "gatedog to start the second gateway")
     site.give_back("second")
     site.give_back("openclaw")

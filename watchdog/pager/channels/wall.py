@@ -9,7 +9,8 @@ import unicodedata
 from pathlib import Path
 
 from watchdog.pager.channel import Receipt
-from watchdog.pager.channels.exec import check_program, run_program
+from watchdog.pager.channels.exec import run_program
+from watchdog.pager.channels.program import check_program
 from watchdog.pager.message import Message
 from watchdog.policyfile.pagersettings_kinds import WallSettings
 

@@ -12,13 +12,17 @@ from urllib.parse import SplitResult
 
 from watchdog.core.values import dataclass
 from watchdog.sensors.probes.inflow import Inflow, TooMuch
-from watchdog.sensors.probes.outcome import Failing, Progress, plain
+from watchdog.sensors.probes.outcome import ANSWER_BYTES, Failing, Progress, plain
 from watchdog.sensors.probes.wire import Wire, ended
 
 HEAD_BYTES = 16 * 1024
 BODY_BYTES = 64 * 1024
 _CHUNK_LINE_BYTES = 1024
 _INTERIM_MAX = 4
+_ERROR_STATUS = 400
+_GLIMPSE_SECONDS = 0.2
+"""How long the first bytes of an error page are waited for, which nobody asserts anything about: they say why."""
+_SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -50,9 +54,19 @@ async def exchange(wire: Wire, url: SplitResult, progress: Progress, *, wants_bo
         raise ended(error, progress) from error
     inflow = Inflow(wire, progress)
     status, headers = await read_head(inflow, progress)
+    progress.answer = _told(status, headers)
     progress.stage = f"answered {status}, but its body did not end"
     body = await _body(inflow, headers, progress) if wants_body and status not in {204, 304} else None
+    if body is None and status >= _ERROR_STATUS:
+        await inflow.glimpse(_GLIMPSE_SECONDS)
+    progress.answer += (body if body is not None else inflow.held)[: ANSWER_BYTES - len(progress.answer)]
     return Answer(status=status, headers=headers, body=body)
+
+
+def _told(status: int, headers: dict[str, str]) -> bytes:
+    """Say the head again, to be kept. Cookies and the like are not: they are keys, and show nothing."""
+    shown = [f"{name}: {value}" for name, value in headers.items() if name not in _SECRET_HEADERS]
+    return "\n".join([f"HTTP {status}", *shown, "", ""]).encode("latin-1", "replace")[:ANSWER_BYTES]
 
 
 async def read_head(inflow: Inflow, progress: Progress) -> tuple[int, dict[str, str]]:

@@ -4,7 +4,10 @@ Invariant: at most `limit` bytes beyond what was asked for are ever held; a peer
 that stops early is `Failing`, and one that sends nothing meets the probe's deadline.
 """
 
-from watchdog.sensors.probes.outcome import Failing, Progress
+import asyncio
+from contextlib import suppress
+
+from watchdog.sensors.probes.outcome import CannotAsk, Failing, Progress
 from watchdog.sensors.probes.wire import Wire, ended
 
 
@@ -49,6 +52,19 @@ class Inflow:
             raise TooMuch
         taken, self._held = self._held, b""
         return taken
+
+    @property
+    def held(self) -> bytes:
+        """What has come and was not taken."""
+        return self._held
+
+    async def glimpse(self, seconds: float) -> None:
+        """Wait a moment for something to look at, when there is nothing yet. That nothing comes is no fault."""
+        if self._held or self.has_ended:
+            return
+        with suppress(TimeoutError, Failing, CannotAsk):
+            async with asyncio.timeout(seconds):
+                await self._fill()
 
     async def _more(self) -> None:
         await self._fill()

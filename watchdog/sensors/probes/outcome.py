@@ -24,6 +24,10 @@ _OURS = frozenset(
 """What the kernel says when a question cannot be put from here."""
 
 
+ANSWER_BYTES = 4 * 1024
+"""So much of an answer is remembered."""
+
+
 class Failing(Exception):  # noqa: N818 - the gateway fails, not this program
     """The gateway was asked, and did not do what it should."""
 
@@ -47,6 +51,8 @@ class Progress:
 
     stage: str = "no answer"
     cause: ProbeCause = ProbeCause.UNKNOWN
+    answer: bytes = b""
+    """What came back, at most ANSWER_BYTES of it: evidence, and untrusted."""
 
 
 def plain(text: str, length_max: int = TEXT_MAX) -> str:

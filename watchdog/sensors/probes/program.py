@@ -9,7 +9,7 @@ Invariant: nothing is started here.
 
 from typing import Protocol
 
-from watchdog.sensors.probes.outcome import CannotAsk, Failing, plain
+from watchdog.sensors.probes.outcome import ANSWER_BYTES, CannotAsk, Failing, Progress, plain
 
 OUTPUT_BYTES = 64 * 1024
 _NOT_STARTED = (126, 127)
@@ -52,12 +52,13 @@ class Runner(Protocol):
         ...
 
 
-async def ask_program(runner: Runner, name: str, argv: tuple[str, ...]) -> str:
-    """Run the program and return what it printed. Raises Failing, CannotAsk."""
+async def ask_program(runner: Runner, name: str, argv: tuple[str, ...], progress: Progress) -> str:
+    """Run the program and return what it printed; its end stays in `progress`. Raises Failing, CannotAsk."""
     try:
         end = await runner.run(name, argv)
     except OSError as error:
         raise CannotAsk(str(error)) from error
+    progress.answer = end.output[-ANSWER_BYTES:]
     text = end.output.decode("utf-8", "replace")
     if end.overflowed:
         raise Failing(f"it printed more than {OUTPUT_BYTES >> 10} KiB")

@@ -24,7 +24,7 @@ from watchdog.sensors.probes.connection import split_target
 from watchdog.sensors.probes.heartbeat import Heartbeat
 from watchdog.sensors.probes.http import exchange
 from watchdog.sensors.probes.names import Address, find_addresses
-from watchdog.sensors.probes.outcome import CannotAsk, Failing, Progress, plain, reason
+from watchdog.sensors.probes.outcome import ANSWER_BYTES, CannotAsk, Failing, Progress, plain, reason
 from watchdog.sensors.probes.program import Runner, ask_program
 from watchdog.sensors.probes.websocket import round_trip
 from watchdog.sensors.probes.wire import PlainWire, Wire, connect, connect_unix, secure, tls_context
@@ -130,7 +130,8 @@ class Question:
     async def _ask_websocket(self, subject: Subject, progress: Progress) -> str:
         wire = await self._open(subject, progress)
         try:
-            await round_trip(wire, self._url, progress, message=self.policy.message, is_answer=self._is_answer)
+            said = await round_trip(wire, self._url, progress, message=self.policy.message, is_answer=self._is_answer)
+            progress.answer = said.encode()[:ANSWER_BYTES]
         finally:
             wire.close()
         return "the awaited answer came" if self.policy.message else "a ping came back"
@@ -139,7 +140,8 @@ class Question:
         progress.stage, progress.cause = "it did not end", ProbeCause.LOCAL
         if subject.runner is None:
             raise CannotAsk("programs cannot be run beside this gateway")
-        text = await ask_program(subject.runner, self.policy.target or self.policy.name, self.policy.argv)
+        name = self.policy.target or self.policy.name
+        text = await ask_program(subject.runner, name, self.policy.argv, progress)
         broken = self._broken(text)
         if broken:
             raise Failing("; ".join(broken))
