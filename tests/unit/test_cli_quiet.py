@@ -95,6 +95,7 @@ def test_a_silence_names_its_gateway(fake_daemon: FakeDaemon) -> None:
 
 SENTENCES = ("cannot", "is")
 """Verbs of sentences in the core that begin with "gatedog"."""
+NAME_AND_VERSION = "gatedog x"
 
 
 def commands_in(source: str) -> Iterator[str]:
@@ -111,7 +112,7 @@ def commands_in(source: str) -> Iterator[str]:
             case _:
                 continue
         # The constant parts of an f-string are visited, too; a template is tried filled in, below.
-        is_whole = not text.endswith(" ") and "{" not in text
+        is_whole = not text.endswith(" ") and "{" not in text and text != NAME_AND_VERSION
         if is_whole and text.startswith("gatedog ") and text.split()[1] not in SENTENCES:
             yield text
 

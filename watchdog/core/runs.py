@@ -302,7 +302,7 @@ def on_supervisor_started(turn: Turn) -> None:
     """Give up what was under way when gatedog ended: a step is not taken again to find out whether it was."""
     for run in turn.state.runs.runs:
         if run.phase is RunPhase.RUNNING:
-            end(turn, run, RunMove.LOSE, f"gatedog ended while step {run.number} was under way")
+            end(turn, run, RunMove.LOSE, f"gatedog's own end cut step {run.number} off")
         elif run.phase is RunPhase.WAITING and run.boot != turn.state.clock.boot:
             end(turn, run, RunMove.EXPIRE, "the host was booted since: what was to be approved is of yesterday")
 

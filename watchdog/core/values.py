@@ -10,6 +10,7 @@ faster. Deliberately not here: anything about classes that are not frozen; they 
 """
 
 import dataclasses
+import functools
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
@@ -31,7 +32,8 @@ def _show(self: Any) -> str:
 
 
 def _hash(self: Any) -> int:
-    return hash(tuple(getattr(self, field.name) for field in dataclasses.fields(self) if field.compare))
+    _, values_of = _parts(type(self))
+    return hash(values_of(self))
 
 
 def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
@@ -51,19 +53,17 @@ def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
     return freeze
 
 
-_PARTS: dict[type, tuple[tuple[str, ...], Callable[[Any], Any]]] = {}
-"""The names of a class's fields, and what gets all of their values at once."""
+@functools.cache
+def _parts(made: type) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """Return the names of a class's fields, and what gets all of their values at once."""
+    names = tuple(field.name for field in dataclasses.fields(made))
+    return names, operator.attrgetter(*names, "__class__", "__class__")  # two more, so that it is always a tuple
 
 
 def _replace(value: Any, **changes: Any) -> Any:
     """Return a value with other fields. The library's asks of every field what it is, at every call: half of a step."""
     made = type(value)
-    try:
-        names, values_of = _PARTS[made]
-    except KeyError:
-        names = tuple(field.name for field in dataclasses.fields(made))
-        values_of = operator.attrgetter(*names, names[0])  # one name more, so that it is always a tuple
-        _PARTS[made] = names, values_of
+    names, values_of = _parts(made)
     parts = dict(zip(names, values_of(value), strict=False))
     parts.update(changes)
     return made(**parts)
