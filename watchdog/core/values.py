@@ -32,7 +32,8 @@ def _show(self: Any) -> str:
 
 
 def _hash(self: Any) -> int:
-    _, values_of = _parts(type(self))
+    made: type = type(self)
+    _, values_of = _parts(made)
     return hash(values_of(self))
 
 
@@ -62,7 +63,7 @@ def _parts(made: type) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
 
 def _replace(value: Any, **changes: Any) -> Any:
     """Return a value with other fields. The library's asks of every field what it is, at every call: half of a step."""
-    made = type(value)
+    made: type = type(value)
     names, values_of = _parts(made)
     parts = dict(zip(names, values_of(value), strict=False))
     parts.update(changes)

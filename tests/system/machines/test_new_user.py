@@ -1,14 +1,15 @@
-"""A new user on a bare Debian: installs the package, follows docs/quickstart.md, has four bad nights, and goes again.
+"""A new user on a bare Debian: installs the package, follows docs/quickstart.md, has bad nights, and goes again.
 
-Every command of the quickstart is typed as it is printed there, in its order, at the terminal of a person who logged in
-from another host; what gatedog prints as the next command is typed, too. The tests are one story and run in order.
+Every command of the quickstart and of the README is typed as it is printed there, in its order, at the terminal of a
+person who logged in from another host; what gatedog prints as the next command is typed, too. The tests are one story
+and run in order. (What the README has before anything is installed is typed by tests/system/test_readme_tried.py.)
 """
 
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from package_making import Packages
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICKSTART = ROOT / "docs/quickstart.md"
+QUICKSTART, README = ROOT / "docs/quickstart.md", ROOT / "README.md"
 UNIT = "openclaw-gateway.service"
 PORT = 18789
 AGENT = """\
@@ -43,16 +44,35 @@ Restart=always
 WantedBy=multi-user.target
 """
 THIEF = f"import socket, time; s = socket.create_server(('127.0.0.1', {PORT})); time.sleep(600)"
+EDITOR = """\
+#!/bin/sh
+sed -i '/^## Cause/a The old unit was never disabled.' "$1"
+"""
+LOOSER = """
+[gateway.openclaw.budget]
+windows = ["6 per 10min", "8 per 1h", "20 per 24h", "30 per 7d"]
+"""
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-_MAY_SAY = {"gatedog doctor": (0, 1, 2), "gatedog status": (0, 3, 151)}
-"""Exit codes that speak of the host: here every way out ends on it, and a gateway may have just begun, or be held."""
+_MAY_SAY = {
+    "gatedog doctor": (0, 1, 2),
+    "gatedog status": (0, 3, 151),
+    "gatedog gate check": (77,),
+    "timeout": (124,),
+}
+"""Exit codes that speak of the host: every way out ends on this one, and a gateway may have just begun, or be held.
+That a person is to be asked first is the answer of the gate, and `gatedog top` is left when enough was seen."""
 
 
-def commands(section: str) -> list[str]:
-    """Return the commands of one section of the quickstart."""
-    text = QUICKSTART.read_text(encoding="utf-8").partition(f"\n## {section}")[2].partition("\n## ")[0]
+def command_of(line: str) -> str:
+    """Return what is typed of a line of a page."""
+    return re.split(r"  +#", line.removeprefix("$ "))[0].rstrip()
+
+
+def commands(page: Path, section: str) -> list[str]:
+    """Return the commands of one section of a page."""
+    text = page.read_text(encoding="utf-8").partition(f"\n## {section}")[2].partition("\n## ")[0]
     lines = "".join(_BLOCK.findall(text)).splitlines()
-    found = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    found = [command_of(line) for line in lines if line.startswith("$ ")]
     assert found, f"no commands under {section!r}"
     return found
 
@@ -64,6 +84,8 @@ class User:
     machine: Machine
     terminal: Terminal
     unit_before: str = ""
+    typed: list[str] = field(default_factory=list)
+    """What a page has, as it stands there."""
 
     def types(self, line: str, allowed: tuple[int, ...] = (0,)) -> str:
         """Type a line; return what it said."""
@@ -71,14 +93,16 @@ class User:
         assert done.returncode in allowed, f"{line}: exit {done.returncode}\n{done.stdout}"
         return str(done.stdout)
 
-    def follows(self, section: str, change: dict[str, str] | None = None) -> str:
+    def follows(self, page: Path, section: str, change: dict[str, str] | None = None) -> str:
         """Type all commands of a section; `change`: what the reader puts in the place of an example."""
         said = ""
-        for command in commands(section):
+        for command in commands(page, section):
             line = command
             for example, real in (change or {}).items():
                 line = line.replace(example, real)
-            said += self.types(line, _MAY_SAY.get(command, (0,)))
+            allowed = [codes for begin, codes in _MAY_SAY.items() if line.startswith(begin)]
+            said += self.types(line, allowed[0] if allowed else (0,))
+            self.typed.append(command)
         return said
 
     def run(self, line: str) -> str:
@@ -100,6 +124,23 @@ class User:
             self.machine.wait_for(lambda: word in self.status(), f"status to say {word!r}", timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.status()}\n{self.run('gatedog events | tail -20')}") from error
+
+    def is_killed_until_held(self) -> None:
+        """Kill what the person depends on, again and again."""
+
+        def held() -> bool:
+            if self.pid():
+                self.run(f"kill -9 {self.pid()}")
+            return "HELD" in self.status()
+
+        self.machine.wait_for(held, "it to be held", 120)
+
+    def asks_as_agent(self) -> str:
+        """Let the agent ask for a restart; return what it was answered."""
+        self.run("rm -f /home/openclaw/answer")
+        wish = 'gatedog ask restart --reason "update"; echo "exit $?"\n'
+        self.machine.write("/home/openclaw/wish", wish, owner="openclaw")
+        return self.machine.wait_for(lambda: self.run("cat /home/openclaw/answer 2>/dev/null"), "its answer", 60)
 
     def pages(self) -> str:
         """Read the phone."""
@@ -141,7 +182,7 @@ def test_the_package_starts_nothing(user: User) -> None:
     """Section 1: installed, and the gateway is the same process as before."""
     pid = user.pid()
     user.unit_before = user.run(f"systemctl cat {UNIT}; systemctl is-enabled {UNIT}")
-    said = user.follows("1. Install")
+    said = user.follows(QUICKSTART, "1. Install")
 
     assert "gatedog" in said
     assert user.pid() == pid
@@ -150,7 +191,9 @@ def test_the_package_starts_nothing(user: User) -> None:
 def test_setup_shows_first_and_then_owns(user: User) -> None:
     """Section 2: the gateway runs on, status says so, and `systemctl restart` is refused."""
     pid = user.pid()
-    said = user.follows("2. See what would happen", {"--profile openclaw": f"--profile openclaw --port {PORT}"})
+    said = user.follows(
+        QUICKSTART, "2. See what would happen", {"--profile openclaw": f"--profile openclaw --port {PORT}"}
+    )
     refused = user.terminal.run(f"sudo systemctl restart {UNIT}")
 
     assert "release codes" in said
@@ -164,7 +207,7 @@ def test_whom_to_tell_is_committed_by_a_person(user: User) -> None:
     pid = user.pid()
     user.machine.write("/home/alice/pager.toml", PAGER, owner="alice")
     user.types("sudo cp pager.toml /etc/gatedog/pager.toml")
-    said = user.follows("3. Say whom to tell")
+    said = user.follows(QUICKSTART, "3. Say whom to tell")
     user.waits_for_page("TEST")
 
     assert "dead-man" in said
@@ -173,16 +216,10 @@ def test_whom_to_tell_is_committed_by_a_person(user: User) -> None:
 
 def test_a_night_in_which_it_is_killed_again_and_again(user: User) -> None:
     """Section 4: held and paged; each command of the quickstart works on the real thing; it serves again."""
-
-    def held() -> bool:
-        if user.pid():
-            user.run(f"kill -9 {user.pid()}")
-        return "HELD" in user.status()
-
-    user.machine.wait_for(held, "it to be held", 120)
+    user.is_killed_until_held()
     user.waits_for_page("HELD")
     incident = user.newest_incident()
-    said = user.follows("4. Break it", {"INC-1": incident})
+    said = user.follows(QUICKSTART, "4. Break it", {"INC-1": incident})
     user.waits_for("READY")
 
     assert "gatedog release" in user.pages()
@@ -192,10 +229,7 @@ def test_a_night_in_which_it_is_killed_again_and_again(user: User) -> None:
 def test_a_night_in_which_the_agent_wants_a_restart(user: User) -> None:
     """Refused where it stands; a person is told, and grants it once."""
     pid = user.pid()
-    user.machine.write(
-        "/home/openclaw/wish", 'gatedog ask restart --reason "update"; echo "exit $?"\n', owner="openclaw"
-    )
-    answer = user.machine.wait_for(lambda: user.run("cat /home/openclaw/answer 2>/dev/null"), "the agent's answer", 60)
+    answer = user.asks_as_agent()
     user.waits_for_page("its own agent asked for ask-restart")
     asked = re.search(r"REQ-\d+", user.types("gatedog requests list"))
     assert asked is not None
@@ -204,6 +238,44 @@ def test_a_night_in_which_the_agent_wants_a_restart(user: User) -> None:
     user.waits_for("READY")
 
     assert "exit 77" in answer
+
+
+def test_three_in_the_morning_as_the_readme_has_it(user: User) -> None:
+    """Held, and its agent has asked again: each command of that section works, `top` until it is left."""
+    user.asks_as_agent()
+    asked = re.findall(r"REQ-\d+", user.types("gatedog requests list"))
+    user.is_killed_until_held()
+    incident = user.newest_incident()
+    change = {"INC-1": incident, "NAME": "openclaw", "REQ-12": max(asked, key=lambda each: int(each[4:]))}
+    said = user.follows(README, "At 3 AM", {**change, "gatedog top": "timeout --foreground 3 gatedog top"})
+    user.waits_for("READY")
+
+    assert "human" in said
+    assert "<svg" in user.run("cat /home/alice/*.html")
+
+
+def test_the_pen_as_the_readme_has_it(user: User) -> None:
+    """Rules proposed, reviewed and committed; a guess, a cause with a name under it; a runbook, the gate, a drill."""
+    pid = user.pid()
+    user.machine.write("/srv/editor", EDITOR, mode=0o755)
+    user.types("export EDITOR=/srv/editor")
+    user.types("cp $(find /usr/lib/gatedog -name look-around.toml) .")
+    user.types("gatedog policy propose look-around.toml --as runbooks/look-around.toml --reason 'look first'")
+    user.types("sudo gatedog policy commit 2")
+    user.types("sudo cat /etc/gatedog/policy.toml > my-policy.toml")
+    user.machine.write("/srv/looser", LOOSER)
+    user.types("cat /srv/looser >> my-policy.toml")
+    incident = user.newest_incident()
+    record = re.search(r'"seq": *(\d+)', user.types(f"gatedog explain {incident} --json"))
+    assert record is not None
+    change = {"INC-1": incident, "--cite 12": f"--cite {record[1]}"}
+    user.follows(
+        README,
+        "A human holds the pen",
+        {**change, "review 1": "review 3", "commit 1": "commit 3", f"sign {incident}": f"sign {incident} --yes"},
+    )
+
+    assert user.pid() == pid
 
 
 def test_a_night_in_which_another_program_has_its_port(user: User) -> None:
@@ -230,11 +302,27 @@ def test_a_night_in_which_gatedog_is_killed(user: User) -> None:
 
 
 def test_it_is_given_back_as_it_was(user: User) -> None:
-    """Section 6: the unit is byte for byte what it was, the gateway runs on, the evidence stays."""
+    """Section 6: the unit is byte for byte what it was, the gateway runs on, the evidence stays.
+
+    Before that the README's way in and out again.
+    """
     pid = user.pid()
-    user.follows("6. Give it back")
+    user.types("sudo gatedog setup remove openclaw --apply")
+    user.follows(README, "Own a systemd unit")
+    assert user.run(f"systemctl cat {UNIT}; systemctl is-enabled {UNIT}") == user.unit_before
+    user.types(commands(QUICKSTART, "2. See what would happen")[1])
+    user.follows(QUICKSTART, "6. Give it back")
 
     assert user.pid() == pid
     assert user.run(f"systemctl cat {UNIT}; systemctl is-enabled {UNIT}") == user.unit_before
     assert "journal" in user.run("ls /var/lib/gatedog")
     assert "not found" in user.run("gatedog version")
+
+
+def test_every_command_of_readme_and_quickstart_was_typed(user: User) -> None:
+    """A section that nobody follows would be a promise that nobody tried."""
+    pages = [page.read_text(encoding="utf-8") for page in (README, QUICKSTART)]
+    printed = {line for page in pages for block in _BLOCK.findall(page) for line in block.splitlines()}
+    missing = {command_of(line) for line in printed if line.startswith("$ ")} - set(user.typed)
+
+    assert {line for line in missing if not line.startswith("./gatedog ")} == set()
