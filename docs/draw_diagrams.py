@@ -10,9 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from watchdog.core import breaker, health, hold, incident, phase, probes, runtable
+from watchdog.core import breaker, health, hold, incident, phase, probes, runphase
 from watchdog.core.healthstate import Health, ProbePhase
-from watchdog.core.run import BreakerPhase, RunPhase
+from watchdog.core.runstate import BreakerPhase, RunPhase
 from watchdog.core.state import Hold, IncidentPhase, Phase
 from watchdog.core.tables import Machine
 
@@ -23,7 +23,7 @@ MACHINES: tuple[tuple[Machine[Any, Any], Enum, str], ...] = (
     (incident.INCIDENT, IncidentPhase.OPEN, "watchdog/core/incident.py"),
     (health.HEALTH, Health.UNKNOWN, "watchdog/core/health.py"),
     (probes.PROBE, ProbePhase.UNKNOWN, "watchdog/core/probes.py"),
-    (runtable.RUN, RunPhase.RUNNING, "watchdog/core/runtable.py"),
+    (runphase.RUN, RunPhase.RUNNING, "watchdog/core/runphase.py"),
     (breaker.BREAKER, BreakerPhase.CLOSED, "watchdog/core/breaker.py"),
 )
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from stage import Stage, usec
 
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import StepReviewed
 from watchdog.core.identity import GatewayName
-from watchdog.core.run import Condition, Effect, MachineRunbook, Run, RunbookStep, Sign, StepEnd, StepEnded
-from watchdog.core.runorders import PerformStep, RunWaits
+from watchdog.core.runbookpolicy import Condition, MachineRunbook, RunbookStep, Sign
+from watchdog.core.rundecisions import PerformStep, RunWaits
+from watchdog.core.runstate import Run, StepEnd, StepEnded
 
 _RUNBOOK = re.compile(r"(?P<name>\S+) on (?P<on>\S+)(?: at most (?P<runs>\d+) per (?P<per>\S+))?: (?P<steps>.+)")
 

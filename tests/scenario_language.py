@@ -41,7 +41,7 @@ from watchdog.core.events import SupervisorStopping as Stopping
 from watchdog.core.host import EVIDENCE_KEPT
 from watchdog.core.identity import Seq
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, QuietHours, Window
-from watchdog.core.run import MachineRunbook
+from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import SECOND
 from watchdog.core.turn import Step

@@ -60,7 +60,7 @@ from watchdog.core.peer import Peer
 from watchdog.core.policy import CommandPolicy, EscalationPolicy, GatewayPolicy, Policy
 from watchdog.core.rival import JobKind, Rival, RivalKind
 from watchdog.core.rules import RULES_VERSION
-from watchdog.core.run import MachineRunbook
+from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.state import EMPTY, GatewayState, Incident, PendingPage, State
 from watchdog.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Usec
 from watchdog.core.timer import TimerId

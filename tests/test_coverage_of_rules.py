@@ -21,7 +21,7 @@ from watchdog.core.incident import INCIDENT
 from watchdog.core.phase import PHASE
 from watchdog.core.probes import PROBE
 from watchdog.core.rules import RuleId
-from watchdog.core.runtable import RUN
+from watchdog.core.runphase import RUN
 from watchdog.core.tables import Machine
 
 UNIT_TESTS = sorted((Path(__file__).parent / "unit").glob("test_core_*.py"))

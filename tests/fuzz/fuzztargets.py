@@ -16,7 +16,7 @@ from asyncvarlink import VarlinkInterfaceRegistry
 from watchdog.control import dispatch
 from watchdog.control.interface import NotVarlink, SupervisorInterface
 from watchdog.control.receiver import MessageTooLarge, Receiver
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.supervision import Offered, RequestAnswer
 from watchdog.control.wire import (
     AskedStatus,

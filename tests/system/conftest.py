@@ -22,7 +22,7 @@ from unpacked import Unavailable
 from watchdog.control.interface import NAME
 from watchdog.control.listening import listen
 from watchdog.control.reply import SupervisorFacts, status_reply
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.server import ControlLimits, ControlServer, ProductWords
 from watchdog.control.supervision import Offered, RequestAnswer
 from watchdog.control.tokens import Rate

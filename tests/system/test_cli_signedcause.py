@@ -15,7 +15,7 @@ from watchdog.core.decisions import IncidentOpened, Severity
 from watchdog.core.enclosure import PostmortemOffered
 from watchdog.core.events import ActionRequested, HostShutdownBegan, Stamp, Stamped
 from watchdog.core.identity import BootId, GatewayName, IncidentId, RequestId, Seq
-from watchdog.core.paperverdicts import CauseSigned
+from watchdog.core.paperdecisions import CauseSigned
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import Usec

@@ -11,7 +11,7 @@ from asyncvarlink.interface import varlinksignature
 import watchdog.control
 from watchdog.control import dispatch
 from watchdog.control.interface import NAME, SupervisorInterface, interface_text, one_line
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
 from watchdog.control.wire import (

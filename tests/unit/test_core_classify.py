@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from watchdog.core.action import ActionJudged, ActionRule, Own
 from watchdog.core.classify import Rulebook, judge_action, strictness
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
 from watchdog.core.gaterules import SHIPPED
-from watchdog.core.run import Effect
 
 OWN = Own(
     words=("main", "main.service", "4711", "-4711", "claw.mjs"),

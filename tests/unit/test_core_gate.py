@@ -8,6 +8,7 @@ from stage import gateway_policy
 
 from watchdog.core.action import ASKED_FOR_USEC, WAITING_MAX, ActionRule
 from watchdog.core.decisions import AnswerRequest, Charge, NothingDone, Outcome, QueuePage, Severity, StartCharged
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered, DrillReported
 from watchdog.core.events import ActionRequested
 from watchdog.core.gate import answer_at_once
@@ -15,7 +16,6 @@ from watchdog.core.identity import GatewayName
 from watchdog.core.permission import REQUESTS_MAX
 from watchdog.core.policy import CommandPolicy
 from watchdog.core.rules import RuleId
-from watchdog.core.run import Effect
 from watchdog.core.timeline import duration_text
 from watchdog.core.verbs import Verb
 

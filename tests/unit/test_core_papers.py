@@ -7,13 +7,13 @@ from writing import answers, edits, guesses, judges, signs
 
 from watchdog.core.decisions import AnswerRequest, Outcome, QueuePage
 from watchdog.core.enclosure import PostmortemOffered
-from watchdog.core.paper import (
+from watchdog.core.paperdecisions import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited, Standing
+from watchdog.core.papers import cause_of, hypotheses_of, record_cited
+from watchdog.core.paperstate import (
     HYPOTHESES_MAX,
     HYPOTHESES_OF_ASKER_MAX,
     HYPOTHESES_OF_OTHERS_MAX,
 )
-from watchdog.core.papers import cause_of, hypotheses_of, record_cited
-from watchdog.core.paperverdicts import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited, Standing
 from watchdog.core.rules import RuleId
 
 CAUSE = "Two owners restarted it in turn."

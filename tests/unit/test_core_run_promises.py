@@ -9,8 +9,9 @@ from running import approves, ends_step, order_of, runbook, step
 
 from watchdog.core.events import ActionRequested
 from watchdog.core.rules import RuleId
-from watchdog.core.run import BreakerPhase, Condition, RunPhase, StepEnd, breaker_of
-from watchdog.core.runorders import BreakerMoved, PerformStep
+from watchdog.core.runbookpolicy import Condition
+from watchdog.core.rundecisions import BreakerMoved, PerformStep
+from watchdog.core.runstate import BreakerPhase, RunPhase, StepEnd, breaker_of
 from watchdog.core.verbs import Verb
 
 GRAVE = "/bin/grave"

@@ -15,15 +15,9 @@ from watchdog.core.decisions import (
     Severity,
 )
 from watchdog.core.rules import RuleId
-from watchdog.core.run import (
-    APPROVAL_FOR_USEC,
-    BreakerPhase,
-    Condition,
-    RunPhase,
-    StepEnd,
-    breaker_of,
-)
-from watchdog.core.runorders import BreakerMoved, EndStep, PerformStep, RunBegan, RunEnded, RunWaits
+from watchdog.core.runbookpolicy import APPROVAL_FOR_USEC, Condition
+from watchdog.core.rundecisions import BreakerMoved, EndStep, PerformStep, RunBegan, RunEnded, RunWaits
+from watchdog.core.runstate import BreakerPhase, RunPhase, StepEnd, breaker_of
 from watchdog.core.timeline import duration_text
 from watchdog.core.verbs import Verb
 

@@ -12,16 +12,9 @@ from watchdog.core.decisions import (
 )
 from watchdog.core.identity import ActionId, RunId
 from watchdog.core.rules import RuleId
-from watchdog.core.run import (
-    RUNS_KEPT,
-    BreakerPhase,
-    Condition,
-    RunPhase,
-    Sign,
-    StepEnd,
-    breaker_of,
-)
-from watchdog.core.runorders import BreakerMoved, PerformStep, RunBegan, RunEnded
+from watchdog.core.runbookpolicy import Condition, Sign
+from watchdog.core.rundecisions import BreakerMoved, PerformStep, RunBegan, RunEnded
+from watchdog.core.runstate import RUNS_KEPT, BreakerPhase, RunPhase, StepEnd, breaker_of
 
 # -- beginning -----------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from watchdog.core.timeline import Usec
 from watchdog.core.verbs import Verb
 from watchdog.daemon.examination import SENTENCES_MAX, Examiner, Standard, effect_of, examine
 from watchdog.daemon.options import CannotRun, DaemonOptions
-from watchdog.daemon.rules import RuleBook, rules_in_force
+from watchdog.daemon.revisions import Revisions, rules_in_force
 from watchdog.daemon.signing import signers_in_force
 from watchdog.policyfile.bundle import Bundle, bundle_of, read_bundle
 from watchdog.policyfile.bundlestore import BundleStore
@@ -82,10 +82,10 @@ class Place:
             policy=found.policy, digest=found.digest, source="", pager=found.pager, loaded=found, **made
         )
 
-    def book(self) -> RuleBook:
+    def book(self) -> Revisions:
         """Return a rule book as a daemon has it after its start."""
         options = rules_in_force(self.options(), self.state)
-        return RuleBook(options, lambda: self.state, self.adopted.append)
+        return Revisions(options, lambda: self.state, self.adopted.append)
 
 
 @pytest.fixture

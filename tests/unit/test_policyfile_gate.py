@@ -4,10 +4,10 @@ import pytest
 
 from watchdog.core.action import ActionRule
 from watchdog.core.classify import Rulebook, judge_action
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
 from watchdog.core.gaterules import SHIPPED
 from watchdog.core.policy import Policy
-from watchdog.core.run import Effect
 from watchdog.journal.codec import decode, encode
 from watchdog.policyfile.load import parse_policy
 from watchdog.policyfile.policychange import Direction, compare

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from watchdog.core.action import ActionRule
+from watchdog.core.effect import Effect
 from watchdog.core.healthpolicy import Assertion, AssertionKind, HealthPolicy, OnDegraded, ProbeKind, ProbePolicy
 from watchdog.core.policy import (
     BackoffPolicy,
@@ -24,7 +25,7 @@ from watchdog.core.policy import (
     Window,
     ZoneOffset,
 )
-from watchdog.core.run import Condition, Effect, MachineRunbook, RunbookStep, Sign
+from watchdog.core.runbookpolicy import Condition, MachineRunbook, RunbookStep, Sign
 from watchdog.core.timeline import HOUR, MINUTE
 from watchdog.policyfile.policychange import (
     RULES,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from watchdog.core.effect import Effect
 from watchdog.core.policy import Policy
-from watchdog.core.run import Condition, Effect, MachineRunbook, Sign
+from watchdog.core.runbookpolicy import Condition, MachineRunbook, Sign
 from watchdog.core.timeline import HOUR, MINUTE, SECOND
 from watchdog.journal.codec import decode, encode
 from watchdog.policyfile.load import load_policy

@@ -8,8 +8,8 @@ import pytest
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.identity import ActionId, GatewayName, IncidentId, RunId
 from watchdog.core.rules import RuleId
-from watchdog.core.run import StepEnd
-from watchdog.core.runorders import PerformStep
+from watchdog.core.rundecisions import PerformStep
+from watchdog.core.runstate import StepEnd
 from watchdog.runbook.machine import Ended, NotRun, Performed, last_line, perform
 
 OWN = ("/opt/gatedog/bin/python", "-I", "-m", "watchdog.cli")

@@ -1,13 +1,13 @@
 """`gatedog policy check`: the rules, read as the daemon would read them, before they are in force.
 
-The commands by which rules are proposed and committed are in rules.py.
+The commands by which rules are proposed and committed are in revisions.py.
 """
 
 from pathlib import Path
 
 import click
 
-from watchdog.cli import output, rules
+from watchdog.cli import output, revisions
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
 from watchdog.core.timeline import duration_text
@@ -24,14 +24,14 @@ def policy() -> None:
 
 
 for _command in (
-    rules.show,
-    rules.diff,
-    rules.log,
-    rules.propose,
-    rules.proposals,
-    rules.review,
-    rules.commit,
-    rules.revert,
+    revisions.show,
+    revisions.diff,
+    revisions.log,
+    revisions.propose,
+    revisions.proposals,
+    revisions.review,
+    revisions.commit,
+    revisions.revert,
 ):
     policy.add_command(_command)
 

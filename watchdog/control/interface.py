@@ -14,7 +14,7 @@ from typing import Any
 from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
 
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestNotTaken, Supervision
 from watchdog.control.wire import (

@@ -24,8 +24,8 @@ from watchdog.core.endings import ExitRecord, classify, sender_text
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.healthstate import Health
 from watchdog.core.identity import FOREIGN_LIFE, GatewayName
-from watchdog.core.paper import CauseMark
 from watchdog.core.papers import cause_of, hypotheses_of
+from watchdog.core.paperstate import CauseMark
 from watchdog.core.policy import GatewayPolicy, Window
 from watchdog.core.state import GatewayState, Hold, Incident, IncidentPhase, Phase, State
 from watchdog.core.timeline import HOUR, Usec, duration_text

@@ -4,7 +4,8 @@ import hashlib
 from shlex import join
 
 from watchdog.control.runswire import RunbooksStatus, RunbookStatus, RunStatus, StepStatus, TakenStatus
-from watchdog.core.run import MachineRunbook, Run, RunbookStep, RunPhase, Sign, breaker_of
+from watchdog.core.runbookpolicy import MachineRunbook, RunbookStep, Sign
+from watchdog.core.runstate import Run, RunPhase, breaker_of
 from watchdog.core.state import State
 from watchdog.journal.codec import canonical
 

@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.wire import (
     AskedStatus,

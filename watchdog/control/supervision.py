@@ -7,7 +7,7 @@ the world once more, and what it sees counts like any other look.
 
 from typing import Protocol
 
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.wire import (
     AskedStatus,

@@ -8,10 +8,10 @@ was offered, made absolute and rid of `.` and `..`. Deliberately not here: takin
 from collections.abc import Mapping
 from enum import Enum
 
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
 from watchdog.core.identity import GatewayName, RequestId
 from watchdog.core.rules import RuleId
-from watchdog.core.run import Effect
 from watchdog.core.timeline import MINUTE, Usec
 from watchdog.core.values import dataclass
 

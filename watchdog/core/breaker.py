@@ -16,8 +16,9 @@ from watchdog.core.decisions import Severity
 from watchdog.core.identity import GatewayName
 from watchdog.core.policy import Policy
 from watchdog.core.rules import RuleId
-from watchdog.core.run import Breaker, BreakerPhase, MachineRunbook, breaker_of
-from watchdog.core.runorders import BreakerMoved
+from watchdog.core.runbookpolicy import MachineRunbook
+from watchdog.core.rundecisions import BreakerMoved
+from watchdog.core.runstate import Breaker, BreakerPhase, breaker_of
 from watchdog.core.state import Incident, State
 from watchdog.core.tables import Machine, Moved
 from watchdog.core.timeline import Usec, duration_text

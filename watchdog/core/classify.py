@@ -27,8 +27,8 @@ from watchdog.core.action import (
     is_above,
     is_below,
 )
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
-from watchdog.core.run import Effect
 from watchdog.core.values import dataclass
 from watchdog.core.wrappers import deeds_of, operands_of
 

@@ -12,8 +12,8 @@ from watchdog.core.base import Base
 from watchdog.core.endings import EndingClass
 from watchdog.core.healthstate import Health
 from watchdog.core.identity import ActionId, IncidentId, LifeId, PageId, ProcessRef, RequestId
-from watchdog.core.paperverdicts import PaperVerdict
-from watchdog.core.runorders import RunAction, RunVerdict
+from watchdog.core.paperdecisions import PaperVerdict
+from watchdog.core.rundecisions import RunAction, RunVerdict
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
 from watchdog.core.values import dataclass

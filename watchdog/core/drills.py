@@ -10,9 +10,9 @@ Invariant: it wakes nobody, and nothing is broken to find out.
 from watchdog.core import escalation
 from watchdog.core.asks import Ask, fail, grant
 from watchdog.core.decisions import NothingDone
+from watchdog.core.drillstate import DRILLS_MAX, DrillOnRecord
 from watchdog.core.enclosure import DrillReported
 from watchdog.core.identity import NOBODY
-from watchdog.core.practice import DRILLS_MAX, DrillOnRecord
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY, duration_text
 from watchdog.core.timer import TimerId, TimerKind

@@ -74,7 +74,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import GatewayName, IncidentId, RunId
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
-from watchdog.core.run import StepEnded
+from watchdog.core.runstate import StepEnded
 from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.state import IncidentPhase, State
 from watchdog.core.timer import TimerId, TimerKind

@@ -18,7 +18,7 @@ from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObser
 from watchdog.core.peer import Peer
 from watchdog.core.policy import Policy
 from watchdog.core.rival import JobKind, Rival
-from watchdog.core.run import StepEnded
+from watchdog.core.runstate import StepEnded
 from watchdog.core.selfrestart import SelfRestartSeen
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId

@@ -23,6 +23,7 @@ from watchdog.core.action import (
 from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.classify import Rulebook, judge_action
 from watchdog.core.decisions import AnswerRequest, NothingDone, OriginKind, Outcome, Severity
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
 from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import NOBODY, GatewayName, RequestId
@@ -30,7 +31,6 @@ from watchdog.core.incident import Finding, Matter
 from watchdog.core.policy import GatewayPolicy
 from watchdog.core.refusal import REFUSALS_QUIET_USEC, ask_for_signature
 from watchdog.core.rules import RuleId
-from watchdog.core.run import Effect
 from watchdog.core.state import Refusal, State
 from watchdog.core.timeline import Usec, duration_text
 from watchdog.core.timer import TimerId, TimerKind

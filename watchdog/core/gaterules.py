@@ -7,7 +7,7 @@ Deliberately not here: what only one kind of gateway knows (its own command, its
 """
 
 from watchdog.core.action import ANY_OPTION, ActionRule
-from watchdog.core.run import Effect
+from watchdog.core.effect import Effect
 
 _LOOK_ONLY = (
     "ls", "dir", "cat", "head", "tail", "wc", "stat", "du", "df", "ps", "pwd", "whoami", "id", "groups", "who", "w",

@@ -18,7 +18,15 @@ from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.decisions import OriginKind
 from watchdog.core.enclosure import CITES_MAX, HypothesisOffered, JudgementOffered, PostmortemOffered
 from watchdog.core.identity import IncidentId, Seq
-from watchdog.core.paper import (
+from watchdog.core.paperdecisions import (
+    CauseSigned,
+    HypothesisId,
+    HypothesisJudged,
+    HypothesisTaken,
+    PostmortemEdited,
+    Standing,
+)
+from watchdog.core.paperstate import (
     HYPOTHESES_KEPT,
     HYPOTHESES_MAX,
     HYPOTHESES_OF_ASKER_MAX,
@@ -28,14 +36,6 @@ from watchdog.core.paper import (
     Hypothesis,
     Papers,
     Postmortem,
-)
-from watchdog.core.paperverdicts import (
-    CauseSigned,
-    HypothesisId,
-    HypothesisJudged,
-    HypothesisTaken,
-    PostmortemEdited,
-    Standing,
 )
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Incident, State

@@ -13,7 +13,7 @@ from watchdog.core.action import ActionRule
 from watchdog.core.gaterules import SHIPPED
 from watchdog.core.healthpolicy import HealthPolicy, ProbePolicy
 from watchdog.core.identity import GatewayName
-from watchdog.core.run import MachineRunbook
+from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND
 from watchdog.core.values import dataclass
 

@@ -12,9 +12,10 @@ from watchdog.core.identity import GatewayName, RunId
 from watchdog.core.incident import Matter
 from watchdog.core.refusal import ask_for_signature
 from watchdog.core.rules import RuleId
-from watchdog.core.run import MachineRunbook, Run, RunPhase
-from watchdog.core.runtable import RunMove, find
-from watchdog.core.runwords import approve_command, command_text
+from watchdog.core.runbookpolicy import MachineRunbook
+from watchdog.core.runphase import RunMove, find
+from watchdog.core.runstate import Run, RunPhase
+from watchdog.core.runtelling import approve_command, command_text
 from watchdog.core.turn import Turn
 from watchdog.core.verbs import Verb
 

@@ -5,7 +5,7 @@ names the rule: one run at a time for a gateway, and none past an open breaker. 
 journaled before it is carried out, and answered by one StepEnded. What only looks, and what can be undone, is ordered
 at once. A destabilising step is shown to people on a page, with its preview, its reach and its cost, and is ordered
 when one of them approves of exactly this argv within a quarter of an hour, or never. The moves are
-in core/runtable.py.
+in core/runphase.py.
 
 Invariants: the argv of a destabilising step is in no PerformStep whose rule is not RUN_APPROVED; no step of a run is
 ordered twice; a step that was under way when gatedog died is not taken again, because nobody knows whether it was. A
@@ -14,26 +14,22 @@ run that failed, or is lost, opens its runbook's breaker.
 
 from watchdog.core import breaker, incident
 from watchdog.core.decisions import IncidentExtended, IncidentOpened, IncidentReopened, IncidentResolved, NothingDone
+from watchdog.core.effect import Effect
 from watchdog.core.identity import GatewayName, IncidentId, RunId, run_id
 from watchdog.core.incident import Matter
 from watchdog.core.rules import RuleId
-from watchdog.core.run import (
+from watchdog.core.runbookpolicy import (
     APPROVAL_FOR_USEC,
     GATEWAY_WORD,
     INCIDENT_WORD,
-    Effect,
     MachineRunbook,
-    Run,
     RunbookStep,
-    RunPhase,
     Sign,
-    StepEnd,
-    StepEnded,
-    StepTaken,
 )
-from watchdog.core.runorders import EndStep, PerformStep, RunBegan, RunEnded, RunWaits
-from watchdog.core.runtable import RunMove, find, moved, put
-from watchdog.core.runwords import ended_text, tell, tell_waiting
+from watchdog.core.rundecisions import EndStep, PerformStep, RunBegan, RunEnded, RunWaits
+from watchdog.core.runphase import RunMove, find, moved, put
+from watchdog.core.runstate import Run, RunPhase, StepEnd, StepEnded, StepTaken
+from watchdog.core.runtelling import ended_text, tell, tell_waiting
 from watchdog.core.state import Incident
 from watchdog.core.timeline import SECOND, Usec, duration_text
 from watchdog.core.timer import TimerId, TimerKind

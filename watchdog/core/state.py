@@ -13,6 +13,7 @@ from watchdog.core.action import WaitingAction
 from watchdog.core.approval import Challenge
 from watchdog.core.bundle import RulesMemory
 from watchdog.core.decisions import Charge, OriginKind, QueuePage, Severity
+from watchdog.core.drillstate import DrillOnRecord
 from watchdog.core.endings import ExitRecord
 from watchdog.core.healthstate import HealthState
 from watchdog.core.identity import (
@@ -26,13 +27,12 @@ from watchdog.core.identity import (
     RequestId,
     Seq,
 )
-from watchdog.core.paper import Papers
+from watchdog.core.paperstate import Papers
 from watchdog.core.permission import AskedRequest, CodesMemory, Permit
 from watchdog.core.policy import Policy
-from watchdog.core.practice import DrillOnRecord
 from watchdog.core.rival import Rival
 from watchdog.core.rules import RuleId
-from watchdog.core.run import RunsMemory
+from watchdog.core.runstate import RunsMemory
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
 from watchdog.core.values import dataclass

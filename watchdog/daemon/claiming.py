@@ -15,7 +15,7 @@ from pathlib import Path
 
 from watchdog.daemon.options import CannotRun, DaemonOptions
 from watchdog.daemon.recovery import Memory, remember
-from watchdog.daemon.rules import has_committed_rules, rules_in_force
+from watchdog.daemon.revisions import has_committed_rules, rules_in_force
 from watchdog.gateway.gatewaylock import GatewayLock, GatewayLocked, acquire_gateway_lock
 from watchdog.gateway.lives import LifeFolder
 from watchdog.journal.errors import JournalError

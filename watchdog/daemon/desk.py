@@ -16,7 +16,7 @@ from watchdog.control.reply import (
     incident_reply,
     status_reply,
 )
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.control.runsreply import runbooks_reply
 from watchdog.control.runswire import RunbooksStatus
 from watchdog.control.supervision import Offered, RequestAnswer, RequestNotTaken
@@ -42,7 +42,7 @@ from watchdog.daemon import papers
 from watchdog.daemon.approvals import Approvals
 from watchdog.daemon.examination import Examiner
 from watchdog.daemon.eyes import Eyes
-from watchdog.daemon.rules import RuleBook
+from watchdog.daemon.revisions import Revisions
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
 from watchdog.journal.evidencehead import newest
@@ -70,7 +70,7 @@ class Desk:
         eyes: Eyes,
         approvals: Approvals,
         examiner: Examiner,
-        rules: RuleBook,
+        rules: Revisions,
     ) -> None:
         self._supervisor = supervisor
         self._journal = journal

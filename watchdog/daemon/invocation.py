@@ -57,7 +57,7 @@ def options_of(words: Sequence[str]) -> DaemonOptions:
 
 
 def _without_what_lies_there(bundle: Path, state: Path, runtime: Path, refused: PolicyProblems) -> DaemonOptions:
-    """Go on where rules were committed before: which ones is for the journal to say (daemon/rules.py)."""
+    """Go on where rules were committed before: which ones is for the journal to say (daemon/revisions.py)."""
     if BundleStore(state).is_empty:
         raise CannotRun(refused.summary(), next_=(f"gatedog policy check {bundle}",)) from None
     return DaemonOptions(

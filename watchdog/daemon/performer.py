@@ -19,7 +19,7 @@ from watchdog.core.decisions import (
     StopGateway,
 )
 from watchdog.core.identity import GatewayName
-from watchdog.core.runorders import EndStep, PerformStep
+from watchdog.core.rundecisions import EndStep, PerformStep
 from watchdog.core.state import Incident, PendingPage, State
 from watchdog.daemon.collector import Collector
 from watchdog.daemon.steps import Steps

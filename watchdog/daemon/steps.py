@@ -16,7 +16,7 @@ from pathlib import Path
 from watchdog.core.decisions import CollectEvidence
 from watchdog.core.events import Event, EvidenceCollected, LimitReached
 from watchdog.core.identity import LifeId, RunId
-from watchdog.core.runorders import PerformStep
+from watchdog.core.rundecisions import PerformStep
 from watchdog.daemon.evidence import EvidenceError, keep_evidence
 from watchdog.daemon.scene import Scene
 from watchdog.pager.channel import ConfigurationFault, TryLater

@@ -30,8 +30,8 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import Seq
 from watchdog.core.restart import UNJOURNALED_START_USEC
-from watchdog.core.run import StepEnd, StepEnded
-from watchdog.core.runorders import PerformStep
+from watchdog.core.rundecisions import PerformStep
+from watchdog.core.runstate import StepEnd, StepEnded
 from watchdog.core.state import State
 from watchdog.core.timeline import Usec
 from watchdog.daemon.inbox import Arrival, Inbox

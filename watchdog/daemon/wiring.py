@@ -44,8 +44,8 @@ from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.pagerview import pager_status
 from watchdog.daemon.performer import WorldPerformer
 from watchdog.daemon.recovery import Memory, mark_broken
+from watchdog.daemon.revisions import Revisions
 from watchdog.daemon.rounds import Rounds
-from watchdog.daemon.rules import RuleBook
 from watchdog.daemon.scene import Scene, describe_scene
 from watchdog.daemon.statusfile import StatusFile
 from watchdog.daemon.steps import Steps
@@ -157,7 +157,7 @@ class _Daemon:
         )
         by_name = self._backends.by_name
         place = Place(journal=self._memory.journal.journal_id, host=socket.gethostname())
-        self._rules = RuleBook(options, self._state, self._eyes.adopt)
+        self._rules = Revisions(options, self._state, self._eyes.adopt)
         self._examiner = Examiner(self._rules.store, self._state, is_ruled=options.bundle is not None)
         self._approvals = Approvals(options.bundle, place, self._state, self._rules.signers)
         self._desk = Desk(

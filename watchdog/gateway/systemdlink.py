@@ -49,7 +49,7 @@ class UnitEar(Protocol):
         ...
 
     @property
-    def helpers(self) -> tuple[str, ...]:
+    def doors(self) -> tuple[str, ...]:
         """Units by which it is started and stopped; of these only the ends of jobs are told."""
         ...
 
@@ -62,7 +62,7 @@ class UnitEar(Protocol):
         ...
 
     def hear_job_end(self, unit: str, job_id: int, result: str) -> None:
-        """A job of the unit, or of a helper, is over."""
+        """A job of the unit, or of a door, is over."""
         ...
 
     def look_again(self) -> None:
@@ -88,7 +88,7 @@ class SystemdLink:
         self._ears: dict[str, UnitEar] = {}
         """By object path of the unit."""
         self._jobs: dict[str, UnitEar] = {}
-        """By name of the unit and of its helpers."""
+        """By name of the unit and of its doors."""
         self._shutdown = ShutdownWatch(self, report)
         self._open = asyncio.Event()
         self._retry_seconds = _RETRY_FIRST_SECONDS
@@ -106,7 +106,7 @@ class SystemdLink:
     def add(self, ear: UnitEar) -> None:
         """Register a unit, before `begin`."""
         self._ears[unit_path(ear.unit)] = ear
-        for name in (ear.unit, *ear.helpers):
+        for name in (ear.unit, *ear.doors):
             self._jobs[name] = ear
 
     def begin(self, within_seconds: float = BEGIN_SECONDS) -> None:

@@ -99,8 +99,8 @@ class UnitBackend:
             read_wall_usec=lambda: time.time_ns() // 1_000,
             break_glass_folders=places.break_glass_folders,
         )
-        helpers = (self._starter, self._stopper)
-        self._watch = UnitWatch(policy, helpers, link, self._jobs, self._folder, report, loop, witness=places.witness)
+        doors = (self._starter, self._stopper)
+        self._watch = UnitWatch(policy, doors, link, self._jobs, self._folder, report, loop, witness=places.witness)
         link.add(self._watch)
 
     # -- looking ---------------------------------------------------------------------------------------------------

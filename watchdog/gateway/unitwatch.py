@@ -64,7 +64,7 @@ class UnitWatch:
     def __init__(
         self,
         policy: GatewayPolicy,
-        helpers: tuple[str, str],
+        doors: tuple[str, str],
         link: SystemdLink,
         jobs: UnitJobs,
         folder: LifeFolder,
@@ -74,7 +74,7 @@ class UnitWatch:
         witness: Witness,
     ) -> None:
         self.unit = policy.unit
-        self.helpers = helpers
+        self.doors = doors
         """The target that starts it, and the one that stops it."""
         self.life: UnitLife | None = None
         self.ended: UnitLife | None = None
@@ -151,7 +151,7 @@ class UnitWatch:
 
     def hear_job_end(self, unit: str, job_id: int, result: str) -> None:  # noqa: ARG002 - of UnitEar
         """See `UnitEar.hear_job_end`."""
-        starter, stopper = self.helpers
+        starter, stopper = self.doors
         if self.starting is not None and unit in (self.unit, starter):
             self.starting.results[unit] = result
             if unit == starter:

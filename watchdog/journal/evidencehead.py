@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from watchdog.core.identity import IncidentId, Seq
-from watchdog.core.paperverdicts import PaperVerdict
+from watchdog.core.paperdecisions import PaperVerdict
 from watchdog.core.values import dataclass
 from watchdog.journal.reader import Record
 

@@ -15,7 +15,7 @@ rule that does not say its effect is destabilising. What a rule means is in core
 import re
 
 from watchdog.core.action import ANY_OPTION, ActionRule
-from watchdog.core.run import Effect
+from watchdog.core.effect import Effect
 from watchdog.core.wrappers import runs_another
 from watchdog.policyfile.section import Section
 

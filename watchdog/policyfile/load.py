@@ -25,7 +25,7 @@ from watchdog.core.policy import (
     SpiralPolicy,
     StopPolicy,
 )
-from watchdog.core.run import MachineRunbook
+from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.values import dataclass
 from watchdog.policyfile.bundle import PAGER_FILE, POLICY_FILE, PROFILES, RUNBOOKS, Bundle, read_bundle
 from watchdog.policyfile.gatesection import read_gate

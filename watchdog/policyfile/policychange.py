@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any
 
 from watchdog.core.action import ActionRule
+from watchdog.core.effect import Effect
 from watchdog.core.healthpolicy import HealthPolicy, OnDegraded, ProbeKind, ProbePolicy
 from watchdog.core.policy import (
     BackoffPolicy,
@@ -34,7 +35,7 @@ from watchdog.core.policy import (
     StopPolicy,
     Window,
 )
-from watchdog.core.run import Effect, MachineRunbook
+from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.values import dataclass
 from watchdog.policyfile.policywords import about, pair, shown
 

@@ -9,7 +9,7 @@ from enum import Enum
 from watchdog.core.action import ActionRule
 from watchdog.core.healthpolicy import Assertion, ProbePolicy
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, QuietHours, Window
-from watchdog.core.run import MachineRunbook, RunbookStep
+from watchdog.core.runbookpolicy import MachineRunbook, RunbookStep
 from watchdog.core.timeline import duration_text
 
 SHOWN_MAX = 60

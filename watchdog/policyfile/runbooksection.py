@@ -21,10 +21,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from watchdog.core.classify import Rulebook, judge_action
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ARGUMENT_MAX, ARGUMENTS_MAX, ActionOffered
 from watchdog.core.gaterules import SHIPPED
 from watchdog.core.rules import RuleId
-from watchdog.core.run import STEP_TIMEOUT_USEC, Condition, Effect, MachineRunbook, RunbookStep, Sign
+from watchdog.core.runbookpolicy import STEP_TIMEOUT_USEC, Condition, MachineRunbook, RunbookStep, Sign
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE, duration_text
 from watchdog.policyfile.durations import parse_window

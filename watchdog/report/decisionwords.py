@@ -46,8 +46,8 @@ from watchdog.core.decisions import (
     StopGateway,
     Verdict,
 )
-from watchdog.core.paperverdicts import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited
-from watchdog.core.runorders import BreakerMoved, EndStep, PerformStep, RunBegan, RunEnded, RunWaits
+from watchdog.core.paperdecisions import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited
+from watchdog.core.rundecisions import BreakerMoved, EndStep, PerformStep, RunBegan, RunEnded, RunWaits
 from watchdog.report.escape import agent_says, visible
 from watchdog.report.eventwords import timer_text
 from watchdog.report.paperwords import paper_text

@@ -44,7 +44,7 @@ from watchdog.core.events import (
 )
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeCause, ProbeObserved
-from watchdog.core.run import StepEnded
+from watchdog.core.runstate import StepEnded
 from watchdog.core.selfrestart import MEANS_TEXT, SelfRestartSeen
 from watchdog.core.timeline import duration_text
 from watchdog.core.timer import TimerId, TimerKind

@@ -5,7 +5,7 @@ Invariant: an agent's words never stand here: a guess is named by its id, and re
 
 from typing import assert_never
 
-from watchdog.core.paperverdicts import CauseSigned, HypothesisJudged, HypothesisTaken, PaperVerdict, PostmortemEdited
+from watchdog.core.paperdecisions import CauseSigned, HypothesisJudged, HypothesisTaken, PaperVerdict, PostmortemEdited
 
 
 def paper_text(verdict: PaperVerdict) -> str:

@@ -10,8 +10,8 @@ from html import escape
 from typing import Final
 
 from watchdog.core.enclosure import SECTION_MAX
+from watchdog.core.paperdecisions import Standing
 from watchdog.core.papers import record_cited
-from watchdog.core.paperverdicts import Standing
 from watchdog.report.dossier import Dossier
 from watchdog.report.escape import visible
 from watchdog.report.incidentchart import text

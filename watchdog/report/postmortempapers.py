@@ -12,8 +12,7 @@ from watchdog.core.approval import SignatureKept
 from watchdog.core.enclosure import PostmortemOffered
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import IncidentId
-from watchdog.core.papers import last_record
-from watchdog.core.paperverdicts import (
+from watchdog.core.paperdecisions import (
     CauseSigned,
     HypothesisJudged,
     HypothesisTaken,
@@ -21,6 +20,7 @@ from watchdog.core.paperverdicts import (
     PostmortemEdited,
     Standing,
 )
+from watchdog.core.papers import last_record
 from watchdog.core.values import dataclass
 from watchdog.journal.evidencehead import is_evidence
 from watchdog.journal.reader import Record

@@ -5,8 +5,7 @@ Invariant: one line each, and nothing from outside unescaped.
 
 from typing import assert_never
 
-from watchdog.core.run import StepEnded
-from watchdog.core.runorders import (
+from watchdog.core.rundecisions import (
     BreakerMoved,
     EndStep,
     PerformStep,
@@ -16,7 +15,8 @@ from watchdog.core.runorders import (
     RunVerdict,
     RunWaits,
 )
-from watchdog.core.runwords import command_text, ended_text
+from watchdog.core.runstate import StepEnded
+from watchdog.core.runtelling import command_text, ended_text
 from watchdog.report.escape import visible
 
 

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from watchdog.core.classify import Rulebook, judge_action
+from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered
 from watchdog.core.events import TEXT_MAX
 from watchdog.core.gaterules import SHIPPED
-from watchdog.core.run import Effect, StepEnd, StepEnded
-from watchdog.core.runorders import PerformStep
+from watchdog.core.rundecisions import PerformStep
+from watchdog.core.runstate import StepEnd, StepEnded
 from watchdog.core.values import dataclass
 from watchdog.origin.procfs import one_line
 from watchdog.policyfile.patterns import search

@@ -1,6 +1,6 @@
 """The core's memory of the rules as the reply that travels (ruleswire.py)."""
 
-from watchdog.control.ruleswire import ProposalStatus, RevisionStatus, RulesStatus
+from watchdog.control.revisionswire import ProposalStatus, RevisionStatus, RulesStatus
 from watchdog.core.bundle import Proposal, Revision
 from watchdog.core.state import State
 

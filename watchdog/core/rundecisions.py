@@ -2,7 +2,7 @@
 
 from watchdog.core.base import Base
 from watchdog.core.identity import ActionId, IncidentId, RunId
-from watchdog.core.run import BreakerPhase, RunPhase
+from watchdog.core.runstate import BreakerPhase, RunPhase
 from watchdog.core.timeline import Usec
 from watchdog.core.values import dataclass
 

@@ -13,7 +13,7 @@ Invariant: a run that is over never moves again. Deliberately not here: which mo
 from enum import Enum
 
 from watchdog.core.identity import RunId
-from watchdog.core.run import RUNS_KEPT, Run, RunPhase
+from watchdog.core.runstate import RUNS_KEPT, Run, RunPhase
 from watchdog.core.tables import Machine, Moved
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace

@@ -2,7 +2,7 @@
 
 Invariant: each names its incident, so the journal files it there and keeps it as long as the incident; each holds the
 whole text it is about, however that text came to be accepted, so nobody needs this memory to read it. A record with one
-of these is no evidence (journal/evidencehead.py). Deliberately not here: what is remembered (core/paper.py).
+of these is no evidence (journal/evidencehead.py). Deliberately not here: what is remembered (core/paperstate.py).
 """
 
 from enum import Enum

@@ -1,13 +1,13 @@
 """What is remembered of papers: guesses at why, a person's text, who signed it.
 
 Invariant: bounded, sorted by age, and only of incidents that are remembered; the rest is in the journal. Deliberately
-not here: deciding (core/papers.py), and what the journal keeps (core/paperverdicts.py).
+not here: deciding (core/papers.py), and what the journal keeps (core/paperdecisions.py).
 """
 
 from watchdog.core.decisions import OriginKind
 from watchdog.core.enclosure import PostmortemOffered
 from watchdog.core.identity import IncidentId, Seq
-from watchdog.core.paperverdicts import HypothesisId, Standing
+from watchdog.core.paperdecisions import HypothesisId, Standing
 from watchdog.core.values import dataclass
 
 HYPOTHESES_MAX = 16

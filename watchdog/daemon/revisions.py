@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from watchdog import __version__
-from watchdog.control.rulesreply import rules_reply
-from watchdog.control.ruleswire import RulesStatus
+from watchdog.control.revisionsreply import rules_reply
+from watchdog.control.revisionswire import RulesStatus
 from watchdog.core.bundle import BundleObserved, DefaultsChanged, Revision
 from watchdog.core.events import Event, PolicyLoaded, PolicyRejected
 from watchdog.core.policy import Policy
@@ -85,7 +85,7 @@ def _copy_in_force(store: BundleStore, state: State) -> Bundle | None:
     return None if revision is None else store.revision(revision.number, revision.digest)
 
 
-class RuleBook:
+class Revisions:
     """The bundle's folder and the copies of what was committed."""
 
     def __init__(self, options: DaemonOptions, state: Callable[[], State], adopt: Callable[[Policy], None]) -> None:

@@ -10,7 +10,7 @@ from watchdog.core import budget, incident
 from watchdog.core.decisions import Severity
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.rules import RuleId
-from watchdog.core.run import Run, RunPhase, StepEnd, StepEnded
+from watchdog.core.runstate import Run, RunPhase, StepEnd, StepEnded
 from watchdog.core.state import Incident, IncidentPhase
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace

@@ -1,8 +1,7 @@
-"""Runbooks for machines, and what is remembered of their runs.
+"""What is remembered of the runs of runbooks for machines, and the event of a step's end.
 
-A runbook is a list of steps, each an argv: words, and never a line that a shell takes apart. A run is one pass through
-a runbook, for one incident or because a person wanted it. A breaker stands before each runbook: it opens when a run
-failed, or when there were too many, and only a person closes it.
+A run is one pass through a runbook, for one incident or because a person wanted it. A breaker stands before each
+runbook: it opens when a run failed, or when there were too many, and only a person closes it.
 
 Invariant: a run holds its steps as they were when it began, with the names filled in: a policy that is loaded while a
 person reads what waits for them changes nothing of it. Deliberately not here: what follows from what (core/runs.py).
@@ -11,84 +10,12 @@ person reads what waits for them changes nothing of it. Deliberately not here: w
 from enum import Enum
 
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, RunId
-from watchdog.core.timeline import MINUTE, Usec
+from watchdog.core.runbookpolicy import RunbookStep
+from watchdog.core.timeline import Usec
 from watchdog.core.values import dataclass
-
-STEP_TIMEOUT_USEC = MINUTE
-APPROVAL_FOR_USEC = 15 * MINUTE
-"""How long a step waits for a person. Who comes later finds another situation than the one that was shown."""
 
 RUNS_KEPT = 64
 """Runs remembered; older ones live on in the journal."""
-
-GATEWAY_WORD = "{gateway}"
-INCIDENT_WORD = "{incident}"
-"""Stand in an argv for the name of what the run is about."""
-
-
-class Effect(Enum):
-    """What a step does to the world. A step that does not say is DESTABILISING."""
-
-    OBSERVE = "observe"
-    REVERSIBLE = "reversible"
-    DESTABILISING = "destabilising"
-
-
-# -- rules ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What must hold for a step to be taken; what is empty is not asked for."""
-
-    argv: tuple[str, ...] = ()
-    """A program that exits 0."""
-    phases: tuple[str, ...] = ()
-    """The gateway is in one of these (core/state.py Phase)."""
-    holds: tuple[str, ...] = ()
-    """Its hold is one of these (core/state.py Hold)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
-    """What to look for in how a program ended: all that is not empty must be there."""
-
-    exits: tuple[int, ...] = ()
-    output: str = ""
-    """A regular expression that is found in a line of what it printed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunbookStep:
-    """One step. `preview` is a text, or the program whose output is shown to who is asked to approve."""
-
-    argv: tuple[str, ...]
-    title: str = ""
-    effect: Effect = Effect.DESTABILISING
-    precondition: Condition = Condition()
-    timeout_usec: int = STEP_TIMEOUT_USEC
-    success: Sign = Sign(exits=(0,))
-    stop_if: Sign = Sign()
-    preview: str = ""
-    preview_argv: tuple[str, ...] = ()
-    blast_radius: str = ""
-    costs_starts: int = 0
-    """Starts of the gateway that come of it, and that its restart budget will be charged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineRunbook:
-    """What is done about incidents of some rules. `at_most` runs in any sliding `per_usec`."""
-
-    name: str
-    title: str
-    on: tuple[str, ...]
-    steps: tuple[RunbookStep, ...]
-    at_most: int = 3
-    per_usec: int = 60 * MINUTE
-
-
-# -- memory --------------------------------------------------------------------------------------------------------
 
 
 class RunPhase(Enum):
@@ -194,9 +121,6 @@ def breaker_of(memory: RunsMemory, runbook: str) -> Breaker:
     """Return what stands before a runbook, closed if it never ran."""
     known = next((each for each in memory.breakers if each.runbook == runbook), None)
     return known if known is not None else Breaker(runbook=runbook)
-
-
-# -- events --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
