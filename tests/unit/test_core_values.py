@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from watchdog.core.values import dataclass
+from watchdog.core.values import replace as replace_here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,32 @@ def test_tools_of_the_library_work(kind: Any) -> None:
     assert dataclasses.asdict(value) == {"name": "a", "count": 3, "hidden": ""}
     assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - its own bytes
     assert not hasattr(value, "__dict__")
+
+
+@pytest.mark.parametrize("changes", [{}, {"count": 4}, {"name": "b", "hidden": "x"}])
+def test_replace_does_what_the_librarys_does(changes: dict[str, Any]) -> None:
+    """Another value with the fields that were named, an heir's own and inherited ones too; the first is as it was."""
+    value = Heir(name="a", count=3, more=(1,))
+
+    assert replace_here(value, **changes) == replace(value, **changes)
+    assert value == Heir(name="a", count=3, more=(1,))
+
+
+def test_replace_refuses_a_field_that_there_is_not() -> None:
+    """A misspelt field is a bug, and no silent no."""
+    with pytest.raises(TypeError, match="no field 'nmae'"):
+        replace_here(Ours(name="a"), nmae="b")  # type: ignore[call-arg]  # that is what is tried
+
+
+def test_a_value_that_would_check_itself_is_refused() -> None:
+    """`replace` fills slots without asking the class, so there must be nothing to ask."""
+    with pytest.raises(TypeError, match="__post_init__"):
+
+        @dataclass(frozen=True, slots=True)
+        class Checked:
+            """Has something to say about its fields."""
+
+            def __post_init__(self) -> None: ...
 
 
 def test_what_is_not_frozen_is_the_librarys() -> None:

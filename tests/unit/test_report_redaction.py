@@ -42,6 +42,15 @@ SECRETS = [
     ("GET /x?access_token=abc123&n=1", "abc123", "value of a secret"),
     ("run --token abc123 --verbose", "abc123", "value of a secret"),
     ('"--api-key",\n "abc123",', "abc123", "value of a secret"),
+    ('DATABASE_PASS = "hunter2"', "hunter2", "value of a secret"),
+    ("curl -u alice:hunter2 https://h/", "hunter2", "value of a secret"),
+    ("proxy said Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA", "authorization header"),
+    ("X-Auth: abc123", "abc123", "value of a secret"),
+    ("KEY=abc123", "abc123", "value of a secret"),
+    ("https://nosnch.in/c2354d53d2", "c2354d53d2", "URL that is a secret"),
+    ("https://hooks.example.org/integrations/v1/webhook/AbCdEf", "AbCdEf", "URL that is a secret"),
+    ("GET https://h/x?key=abc123&n=1", "abc123", "value of a secret"),
+    ("https://blob/x?n=1&sig=abc%3D", "abc%3D", "value of a secret"),
 ]
 HARMLESS = [
     "main ended: clean (exit status 0)",
@@ -52,6 +61,9 @@ HARMLESS = [
     "the token bucket is empty, the key is gone",
     "237cce53c71eb46af63c4d9000ec51320ffda2b292b76388b44a60d6d866dc29",
     "monkey=banana",
+    "Basic checks passed",
+    "passed=3 bypass: none",
+    "https://docs.example.org/webhooks",
 ]
 
 

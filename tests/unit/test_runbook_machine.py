@@ -131,7 +131,16 @@ def test_a_program_that_a_stranger_could_have_written_is_not_run(where: str) -> 
     assert "belongs to uid 1001" in event.detail
 
 
-@pytest.mark.parametrize("form", [lambda file: file, lambda file: f"--file={file}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda file: file,
+        lambda file: f"--file={file}",
+        lambda file: f"-f{file}",
+        lambda file: f"SCRIPT={file}",
+        lambda file: file.removeprefix("/"),  # steps are run in /
+    ],
+)
 def test_a_file_that_a_program_may_read_as_a_program_is_looked_at(form: Callable[[str], str], tmp_path: Path) -> None:
     """Naming it second would run a stranger's program as much; a command that only looks may look at it."""
     script = tmp_path / "mend.py"
@@ -141,6 +150,13 @@ def test_a_file_that_a_program_may_read_as_a_program_is_looked_at(form: Callable
     assert world(order("/usr/bin/python3", form(str(script)))).event.end is StepEnd.NOT_RUN
     assert world(order("/usr/bin/tail", "-n", "5", str(script))).event.end is StepEnd.OVER
     assert world(order("/usr/bin/python3", str(tmp_path / "absent.py"))).event.end is StepEnd.OVER
+
+
+def test_a_folder_whose_rules_a_program_follows_is_looked_at(tmp_path: Path) -> None:
+    """What `make` runs stands in the folder that it is sent to."""
+    world = World(strangers=(str(tmp_path),))
+
+    assert world(order("/usr/bin/make", "-C", str(tmp_path))).event.end is StepEnd.NOT_RUN
 
 
 @pytest.mark.parametrize(("uid", "told"), [(0, False), (997, True)])

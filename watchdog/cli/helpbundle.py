@@ -6,6 +6,7 @@ its owner alone, and never over another file.
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from watchdog.report.redaction import Redactor
 RECORDS = 500
 FILE_BYTES_MAX = 1024 * 1024
 _FOLDER = "gatedog-bundle"
+_INLINE = re.compile(r"""(\benvironment\s*=\s*)\{(?:[^{}"']|"(?:\\.|[^"\\])*"|'[^']*')*\}""")
 
 
 def rows_of(checks: Sequence[Check]) -> list[dict[str, str]]:
@@ -61,7 +63,7 @@ def _texts(
         yield name, _answer(surroundings, method, parameters)
     yield "events.jsonl", _events(surroundings)
     for file in sorted(bundle.glob("*.toml")) if bundle.is_dir() else ():
-        yield f"config/{file.name}", _file(file)
+        yield f"config/{file.name}", without_variables(_file(file))
 
 
 def _answer(surroundings: Surroundings, method: str, parameters: dict[str, Any]) -> str:
@@ -85,6 +87,19 @@ def _file(file: Path) -> str:
             return opened.read(FILE_BYTES_MAX).decode("utf-8", "replace")
     except OSError as error:
         return f"not read: {error.strerror}\n"
+
+
+def without_variables(text: str) -> str:
+    """Leave out what a gateway's variables hold: which of them is a secret cannot be told from its value."""
+    text = _INLINE.sub(r"\g<1>{}  # left out", text)
+    lines, inside = [], False
+    for line in text.splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            inside = "environment" in line
+            lines.append(line)
+        else:
+            lines.append("# left out\n" if inside and line.strip() else line)
+    return "".join(lines)
 
 
 def _json(value: object) -> str:

@@ -1,6 +1,7 @@
 """A journal record, as it travels and as `--json` prints it, and back again.
 
-Invariant: the same for a record that the daemon tells and for one that is read from the journal of a dead one.
+Invariant: the same for a record that the daemon tells and for one that is read from the journal of a dead one. What a
+gateway's variables hold is told by neither: the socket is everybody's, and policy.toml need not be.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from watchdog.core.timeline import Usec
 from watchdog.journal import codec
 from watchdog.journal.reader import Record
 
+NOT_TOLD = "[not told]"
+
 
 def record_reply(record: Record) -> RecordReply:
     """Turn a journal record into the object that travels."""
@@ -23,7 +26,7 @@ def record_reply(record: Record) -> RecordReply:
         boot=stamp.boot,
         uptime_usec=stamp.uptime_usec,
         kind=type(record.stamped.event).__name__,
-        event=codec.event_to_json(record.stamped.event),
+        event=_without_values(codec.event_to_json(record.stamped.event)),
         decisions=[codec.decision_to_json(decision) for decision in record.decisions],
         synchronised=stamp.synchronised,
     )
@@ -44,3 +47,12 @@ def record_of(reply: Mapping[str, Any]) -> Record | None:
     except codec.CodecError:
         return None
     return Record(stamped=Stamped(stamp=stamp, event=event), decisions=decisions, digest=b"")
+
+
+def _without_values(told: Any) -> Any:
+    if isinstance(told, dict):
+        return {
+            name: [[variable, NOT_TOLD] for variable, _ in part] if name == "environment" else _without_values(part)
+            for name, part in told.items()
+        }
+    return [_without_values(part) for part in told] if isinstance(told, list) else told

@@ -5,15 +5,16 @@ class as it was before it got its slots: every frozen class with slots exists tw
 that, and a generated `__repr__` each, is 2 MiB of a daemon that may have 38 (docs/adr/0018). Here they share one each.
 
 Invariant: a class made here behaves as one of the library's, `fields`, `replace`, `pickle` and type checkers included.
-Equality stays generated: a step of the core is made of it; hardly anything is hashed. `replace` here is a third
-faster. Deliberately not here: anything about classes that are not frozen; they are the library's own.
+Equality stays generated: a step of the core is made of it; hardly anything is hashed. `replace` here takes a third of
+the library's time, and is for classes with slots and without `__post_init__`. Deliberately not here: anything about
+classes that are not frozen; they are the library's own.
 """
 
 import dataclasses
 import functools
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 __all__ = ["dataclass", "replace"]
 
@@ -33,8 +34,7 @@ def _show(self: Any) -> str:
 
 def _hash(self: Any) -> int:
     made: type = type(self)
-    _, values_of = _parts(made)
-    return hash(values_of(self))
+    return hash(_parts(made).values_of(self))
 
 
 def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
@@ -43,6 +43,8 @@ def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
         return dataclasses.dataclass(**options)
 
     def freeze(plain: Any) -> Any:
+        if hasattr(plain, "__post_init__"):
+            raise TypeError(f"{plain.__qualname__}: `replace` would pass __post_init__ by")
         if "__hash__" not in plain.__dict__:
             plain.__hash__ = _hash  # one that is there is left alone, and none is generated
         made: Any = dataclasses.dataclass(frozen=True, repr=False, **options)(plain)
@@ -54,20 +56,37 @@ def _dataclass(*, frozen: bool = False, **options: Any) -> Callable[[Any], Any]:
     return freeze
 
 
+class _Parts(NamedTuple):
+    """How a class's fields are read, all at once, and how each is put into a value that nobody has seen yet."""
+
+    values_of: Callable[[Any], tuple[Any, ...]]
+    put: dict[str, Callable[[Any, Any], None]]
+
+
 @functools.cache
-def _parts(made: type) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
-    """Return the names of a class's fields, and what gets all of their values at once."""
+def _parts(made: type) -> _Parts:
     names = tuple(field.name for field in dataclasses.fields(made))
-    return names, operator.attrgetter(*names, "__class__", "__class__")  # two more, so that it is always a tuple
+    puts = operator.attrgetter(*(f"{name}.__set__" for name in names), "__class__", "__class__")(made)
+    # Two attributes more, so that what comes back is always a tuple, of which zip leaves them out.
+    return _Parts(operator.attrgetter(*names, "__class__", "__class__"), dict(zip(names, puts, strict=False)))
 
 
 def _replace(value: Any, **changes: Any) -> Any:
-    """Return a value with other fields. The library's asks of every field what it is, at every call: half of a step."""
+    """Return a value with other fields. The library's asks of every field what it is, at every call: half of a step.
+
+    The slots are filled without `__init__`: it would check nothing, since values here have no `__post_init__`.
+    """
     made: type = type(value)
-    names, values_of = _parts(made)
-    parts = dict(zip(names, values_of(value), strict=False))
-    parts.update(changes)
-    return made(**parts)
+    parts = _parts(made)
+    copy: Any = object.__new__(made)
+    for put, part in zip(parts.put.values(), parts.values_of(value), strict=False):
+        put(copy, part)
+    for name, part in changes.items():
+        try:
+            parts.put[name](copy, part)
+        except KeyError:
+            raise TypeError(f"{made.__qualname__} has no field {name!r}") from None
+    return copy
 
 
 if TYPE_CHECKING:

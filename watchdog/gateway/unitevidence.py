@@ -62,8 +62,9 @@ def write_unit_evidence(record: LifeRecord, properties: Mapping[str, Any], into:
     for path in (properties.get("FragmentPath", ""), *(properties.get("DropInPaths") or ())):
         rest = _keep(into / f"unit-{Path(path).name}", without_values(read_public_file(path)), rest) if path else rest
     if record.invocation:
-        # The lines of the gateway, and systemd's own about it.
-        matches = [f"_SYSTEMD_INVOCATION_ID={record.invocation}", "+", f"INVOCATION_ID={record.invocation}"]
+        # The lines of the gateway, and systemd's own about it: without _PID=1 anybody could log such lines.
+        about = (f"INVOCATION_ID={record.invocation}", "_PID=1")
+        matches = [f"_SYSTEMD_INVOCATION_ID={record.invocation}", "+", *about]
         _keep(into / "journal.jsonl", _read_journal([f"--lines={_LINES}", *matches], rest, _SECONDS), rest)
 
 

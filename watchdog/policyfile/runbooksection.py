@@ -28,6 +28,7 @@ from watchdog.core.rules import RuleId
 from watchdog.core.runbookpolicy import STEP_TIMEOUT_USEC, Condition, MachineRunbook, RunbookStep, Sign
 from watchdog.core.state import Hold, Phase
 from watchdog.core.timeline import MINUTE, duration_text
+from watchdog.core.wrappers import runs_another
 from watchdog.policyfile.durations import parse_window
 from watchdog.policyfile.patterns import HOW, why_not
 from watchdog.policyfile.problems import PolicyProblems, Problem
@@ -92,6 +93,8 @@ NEVER_MILD = frozenset(
         *("iptables", "ip6tables", "nft", "ip", "ifconfig", "ufw", "crontab", "at", "batch", "userdel", "usermod"),
         *("sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "env", "xargs", "nohup", "setsid", "timeout", "nice"),
         *("sudo", "su", "doas", "pkexec", "run0", "runuser", "setpriv", "capsh", "script", "expect", "ssh", "tee"),
+        *("find", "sed", "awk", "gawk", "mawk", "git", "make", "cp", "tar", "curl", "wget", "sqlite3", "gcore", "gdb"),
+        *("dbus-send", "busctl", "gdbus", "varlinkctl"),
     }
 )
 """File names of programs that are taken for destabilising, but for what the gate's rules know to only look."""
@@ -194,7 +197,8 @@ def _check_mild(table: Section, key: str, argv: tuple[str, ...], claim: str) -> 
         return
     judged = judge_action(ActionOffered(action="", argv=argv), Rulebook(shipped=SHIPPED))
     program = argv[0].rpartition("/")[2]
-    is_suspect = program in NEVER_MILD and judged.effect is not Effect.OBSERVE
+    may_do_anything = program in NEVER_MILD or runs_another(program)
+    is_suspect = may_do_anything and judged.effect is not Effect.OBSERVE
     if judged.refused or judged.effect is Effect.DESTABILISING or is_suspect:
         what = f"{table.named(key)}: {' '.join(argv)[:80]} {claim}, and commands of this kind end or change things"
         how = "Leave `effect` out: then the step waits for a person"

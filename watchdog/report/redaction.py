@@ -15,7 +15,7 @@ from watchdog.journal.reader import Record
 
 _NAME = (
     r"(?:token|secret|passw(?:or)?d|passwd|pwd|passphrase|credential|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|signing[_-]?key|session[_-]?(?:id|key)|[_-]key\b|_auth\b|cookie|webhook)"
+    r"|signing[_-]?key|session[_-]?(?:id|key)|[_-]key\b|_auth\b|x-auth|cookie|webhook|[_-]pass\b)"
 )
 _OPEN = r'\\?["\']?'
 
@@ -37,14 +37,29 @@ _SHAPES: Final = (
     ),
     ("authorization header", re.compile(r"(?i)(?P<kept>\b(?:set-)?cookie:\s{0,3})[^\"'\\\r\n]+")),
     ("bearer token", re.compile(r"(?i)(?P<kept>\bbearer\s{1,3})[A-Za-z0-9._~+/=-]{6,}")),
+    ("authorization header", re.compile(r"(?P<kept>\bBasic )(?!\[redacted:)[A-Za-z0-9+/]{8,}={0,2}(?![A-Za-z0-9+/=])")),
     ("URL with a password", re.compile(r"(?P<kept>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/?#\"'<>]{1,512}@")),
     (
         "URL that is a secret",
         re.compile(
             r"(?P<kept>https?://(?:hooks\.slack\.com/(?:services|workflows)|(?:[a-z.]{0,20})discord(?:app)?\.com/api/"
-            r"webhooks|[a-z0-9.-]{0,40}\.webhook\.office\.com|hc-ping\.com|api\.telegram\.org)/)(?!\[redacted:)[^\s\"'<>]{1,512}"
+            r"webhooks|[a-z0-9.-]{0,40}\.webhook\.office\.com|hc-ping\.com|nosnch\.in|hooks\.zapier\.com"
+            r"|api\.telegram\.org)/)(?!\[redacted:)[^\s\"'<>]{1,512}"
         ),
     ),
+    (
+        "URL that is a secret",
+        re.compile(r"(?P<kept>https?://[^\s\"'<>]{1,200}?/(?:web)?hooks?/)(?!\[redacted:)[^\s\"'<>]{1,512}"),
+    ),
+    (
+        "value of a secret",
+        re.compile(r"(?i)(?P<kept>[?&](?:key|sig|signature|code|auth|pass)=)(?!\[redacted:)[^\s&\"'<>#]{1,2048}"),
+    ),
+    (
+        "value of a secret",
+        re.compile(r"(?P<kept>(?:^|\s)(?:-u|--user)[ =]?[^\s:\"']{1,64}:)(?!\[redacted:)[^\s\"']{1,512}"),
+    ),
+    ("value of a secret", re.compile(r"(?P<kept>(?<![A-Za-z0-9_])KEY=)(?!\[redacted:)[^\s\"',;&)}\]]{1,8192}")),
     (
         "token",
         re.compile(

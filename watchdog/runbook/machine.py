@@ -11,6 +11,7 @@ line. Deliberately not here: processes (`Run` is given, and blocks), threads (da
 (core/runs.py).
 """
 
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -78,12 +79,19 @@ def _runnable(argv: tuple[str, ...], own: tuple[str, ...], check: Check) -> tupl
         return (*own, *argv[1:])
     check(Path(argv[0]))
     if judge_action(ActionOffered(action="", argv=argv), Rulebook(shipped=SHIPPED)).effect is not Effect.OBSERVE:
-        for word in argv[1:]:
-            # ["/usr/bin/python3", "/home/agent/mend.py"] would run a stranger's file as much as naming it first.
-            named = Path(word.partition("=")[2] if word.startswith("-") else word)
-            if named.is_absolute() and named.is_file():
-                check(named)
+        for path in (path for word in argv[1:] for path in _named_by(word)):
+            # ["/usr/bin/python3", "/home/agent/mend.py"] would run a stranger's file as much as naming it first; so
+            # would ["/usr/bin/make", "-C/home/agent"], hence folders.
+            if os.path.exists(path):  # noqa: PTH110 - a word that can be no path is none; Path.exists would raise
+                check(Path(path))
     return argv
+
+
+def _named_by(word: str) -> tuple[str, ...]:
+    """Return what a word of an argv may name as a path. Steps are run in /, so what is relative is below it."""
+    value = word.partition("=")[2]
+    attached = word[word.find("/") :] if word.startswith("-") and "/" in word else ""
+    return tuple(os.path.join("/", path) for path in (word, value, attached) if path)  # noqa: PTH118 - likewise
 
 
 def _judged(order: PerformStep, ended: Ended, uid: int) -> StepEnded:

@@ -70,6 +70,8 @@ tiers = [["hook", "slack", "pd", "phone", "chat", "push", "post"]]
 notices = ["hook", "pd"]
 changes = ["pd"]
 """
+VALUE = "a-variable-without-a-known-shape"
+"""Of the gateway's environment: in the journal, which is gatedog's own, and told to nobody."""
 PLAIN = ("bearer", "signing", "routing", "token", "user", "ntfy", "password")
 
 
@@ -88,7 +90,7 @@ def write_bundle(site: Any, url: str) -> Path:
     for name, text in texts.items():
         (keys / name).write_text(f"{text}\n")
         (keys / name).chmod(0o600)
-    site.write_policy(["/bin/sh", "-c", "exit 1"])
+    site.write_policy(["/bin/sh", "-c", "exit 1"], f'environment = {{ BACKEND_PASS = "{VALUE}" }}')
     (site.config / "pager.toml").write_text(CHANNELS.format(url=url, keys=keys))
     return keys
 
@@ -116,5 +118,7 @@ def test_o12_the_canary_is_in_nothing_that_gatedog_says(site, server: PageServer
 
     assert len(files) > 5
     assert [text for text in said if CANARY in text] == []
+    assert [text for text in said if VALUE in text] == []
+    assert VALUE.encode() not in (site.folder / "help.tar").read_bytes()
     assert [str(file) for file in files if CANARY.encode() in file.read_bytes()] == []
     assert [page for page in server.arrived if "text" in page and CANARY in str(page)] == []
