@@ -126,6 +126,15 @@ class OwnedSite:
         self.run(f"kill -9 {pid}")
         return pid
 
+    def adopt(self, file: str) -> None:
+        """Let the person propose and commit a file as it now lies in /etc/gatedog."""
+        self.machine.write("/etc/sudoers.d/alice", "alice ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+        newest = "$(gatedog policy proposals | grep -om1 PROP-.)"
+        for line in (f"propose /etc/gatedog/{file} --reason test", f"commit {newest}"):
+            done = self.human.run(f"sudo gatedog policy {line}")
+            assert done.returncode == 0, done.stdout
+        self.run("rm /etc/sudoers.d/alice")
+
     def decree(self, code: int | None) -> None:
         """Let every life of the gateway end at once with a code; None: let it live."""
         self.machine.write("/home/openclaw/fate", "" if code is None else str(code), owner="openclaw")

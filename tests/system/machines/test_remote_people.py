@@ -83,6 +83,7 @@ def remote(site: OwnedSite) -> Remote:
     public = remote.host.run(["cat", f"{KEY}.pub"]).stdout
     site.machine.write("/etc/gatedog/allowed_signers", f"{SIGNER} {public}", mode=0o640)
     site.run("chgrp gatedog /etc/gatedog/allowed_signers")
+    site.adopt("allowed_signers")
     return remote
 
 
