@@ -49,7 +49,7 @@ def timed(work: Callable[[], object], runs: int, pause_s: float = 0.0) -> dict[s
 
 def asked(socket: Path, *argv: str) -> None:
     """Ask the daemon once, as `gatedog gate check` does."""
-    enclosed = {"kind": "ActionOffered", "action": "exec", "argv": list(argv), "paths": [], "directory": "/srv"}
+    enclosed = {"kind": "ActionOffered", "action": "exec", "argv": list(argv), "paths": [], "directory": "/srv/bench"}
     reply = call(socket, "Request", {"verb": "gate-check", "gateway": "", "reason": "", "enclosed": enclosed})
     if reply["outcome"] != "granted":
         raise ValueError(reply)

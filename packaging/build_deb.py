@@ -11,16 +11,13 @@ is never written to.
 """
 
 import argparse
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from suite_room import CHECKOUT, KEPT, SUITES, Room, missing_packages
+from suite_room import CHECKOUT, SUITES, Room, keep, missing_packages
 
 RECIPES = Path(__file__).resolve().parent / "debian"
 SOURCES = (
@@ -66,7 +63,7 @@ def build(suite: str, outdir: Path, *, source: Path, epoch: int, cached: bool = 
             (room.folder / name).mkdir()
         _copy(source, room.folder / "in")
         recipe = room.folder / "in/packaging/debian"
-        wheels = _kept_wheels(room, recipe) if cached else _fetch(room, recipe, room.folder / "wheels")
+        wheels = kept_wheels(room, recipe) if cached else _fetch(room, recipe, room.folder / "wheels")
         binds = {"in": room.folder / "in", "out": room.folder / "out", "wheels": wheels}
         environment = {"SOURCE_DATE_EPOCH": str(epoch), "SUITE": suite}
         room.run((recipe / "assemble.sh").read_text(encoding="utf-8"), binds, environment)
@@ -84,22 +81,10 @@ def _copy(source: Path, place: Path) -> None:
             shutil.copy(source / name, place / name)
 
 
-def _kept_wheels(room: Room, recipe: Path) -> Path:
-    """Return the folder of this recipe's wheels; fill it when it is not there, once for all who ask."""
-    digest = hashlib.sha256(room.tree.name.encode())
-    for name in FETCHING:
-        digest.update((recipe / name).read_bytes())
-    kept = KEPT / f"{room.suite}-wheels-{digest.hexdigest()[:16]}"
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / f".{room.suite}-wheels.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            part = Path(tempfile.mkdtemp(prefix=".part-", dir=KEPT))
-            try:
-                _fetch(room, recipe, part).rename(kept)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
-    return kept
+def kept_wheels(room: Room, recipe: Path) -> Path:
+    """Return the folder of this recipe's wheels, fetched once."""
+    decisive = b"".join((recipe / name).read_bytes() for name in FETCHING)
+    return keep(room, "wheels", decisive, lambda folder: _fetch(room, recipe, folder))
 
 
 def _fetch(room: Room, recipe: Path, wheels: Path) -> Path:

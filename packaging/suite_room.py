@@ -8,11 +8,13 @@ Not here: the tree. It is the one that the machines of the system tests boot (te
 """
 
 import fcntl
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +30,7 @@ from machine_tree import (  # noqa: E402 - found by the line above
     network_settings,
 )
 
-__all__ = ["CHECKOUT", "KEPT", "SUITES", "Room", "missing_packages"]
+__all__ = ["CHECKOUT", "KEPT", "SUITES", "Room", "keep", "missing_packages"]
 
 KEPT = cache_folder().parent / "gatedog-deb"
 """Where what was fetched for a suite is kept: outside of any checkout."""
@@ -111,3 +113,25 @@ class Room:
             sys.stderr.write(done.stdout[-4000:])
         done.check_returncode()
         return done.stdout
+
+
+def keep(room: Room, kind: str, recipe: bytes, fill: Callable[[Path], object]) -> Path:
+    """Return the folder of what a recipe makes in this suite; `fill` it when it is not there, once for all who ask.
+
+    It is whole or absent: it is renamed at the end, under a lock. Its name carries the recipe and the tree.
+    """
+    digest = hashlib.sha256(room.tree.name.encode() + recipe).hexdigest()
+    kept = KEPT / f"{room.suite}-{kind}-{digest[:16]}"
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / f".{room.suite}-{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            part = Path(tempfile.mkdtemp(prefix=".part-", dir=KEPT))
+            try:
+                fill(part)
+                part.chmod(0o755)
+                part.rename(kept)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    os.utime(kept)
+    return kept

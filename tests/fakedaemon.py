@@ -118,6 +118,57 @@ class FakeDaemon:
             **changes,
         }
 
+    @staticmethod
+    def proposal(name: str = "PROP-2", **changes: Any) -> dict[str, Any]:
+        """Build a proposal of a Rules reply: an agent's, open."""
+        return {
+            "proposal": name,
+            "who": "node (uid 990)",
+            "origin": "supervised",
+            "says": "restarts are cheap",
+            "digest": "d" * 64,
+            "effect": "e" * 64,
+            "base": 1,
+            "wall_usec": NOW,
+            "loosens": [],
+            "changes": [],
+            "signed": [],
+            "needed": 2,
+            "revision": None,
+            "stale": False,
+            **changes,
+        }
+
+    @staticmethod
+    def revision(number: int = 1, **changes: Any) -> dict[str, Any]:
+        """Build a revision of a Rules reply."""
+        return {
+            "revision": number,
+            "digest": f"{number:064x}",
+            "effect": "e" * 64,
+            "who": "alice (uid 1000)",
+            "because": "first",
+            "wall_usec": NOW,
+            "proposal": "",
+            "placed": True,
+            **changes,
+        }
+
+    @staticmethod
+    def rules(**changes: Any) -> dict[str, Any]:
+        """Build a Rules reply: one revision, in force, and nothing proposed."""
+        told = {
+            "folder": "/etc/gatedog",
+            "store": "/var/lib/gatedog",
+            "committed": 1,
+            "in_force": 1,
+            "trouble": "",
+            "min_signers": 1,
+            "revisions": [FakeDaemon.revision()],
+            "proposals": [],
+        }
+        return {"rules": {**told, **changes}}
+
 
 @contextmanager
 def serving() -> Iterator[FakeDaemon]:

@@ -6,7 +6,8 @@ from scenario_language import PEOPLE
 from stage import MAIN, Stage, gateway_policy, usec
 
 from watchdog.core.decisions import CollectEvidence
-from watchdog.core.events import Event, EvidenceCollected, Stamp, Stamped
+from watchdog.core.events import Event, Stamp, Stamped
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.observations import Measure, MeasuresObserved, ProbeObserved, ProbeResult, Reading
 from watchdog.core.timeline import MINUTE, Usec

@@ -38,7 +38,7 @@ from watchdog.core.events import (
     PolicyRejected,
 )
 from watchdog.core.events import SupervisorStopping as Stopping
-from watchdog.core.host import EVIDENCE_KEPT
+from watchdog.core.evidence import EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import Seq
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy, OnExhausted, QuietHours, Window
 from watchdog.core.runbookpolicy import MachineRunbook
@@ -276,8 +276,10 @@ def _of_gatedog(stage: Stage, settings: Settings, words: list[str]) -> bool:
             stage.feed(PolicyRejected(problems=tuple(problems)))
         case ["limit", limit, dropped]:
             stage.feed(LimitReached(limit=limit, subject="uid 1001", dropped=int(dropped)))
-        case ["evidence-overflows", folder]:
-            stage.feed(LimitReached(limit=EVIDENCE_KEPT, subject=folder, dropped=1))
+        case ["evidence-overflows", *folders]:
+            stage.feed(EvidenceTooOld(folders=tuple(folders)))
+        case ["evidence-fails", reason]:
+            stage.feed(EvidenceFailed(reason=reason))
         case ["socket", "lost" | "made-again" as became]:
             stage.socket_lost(made_again=became == "made-again")
         case ["journal", "fails", reason]:

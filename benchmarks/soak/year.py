@@ -35,7 +35,6 @@ from watchdog.core.events import (
     ActionRequested,
     EnforcementObserved,
     Event,
-    EvidenceCollected,
     GatewayObserved,
     GatewayReady,
     MainProcessExited,
@@ -47,6 +46,7 @@ from watchdog.core.events import (
     SupervisorStarted,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import BootId, GatewayName, LifeId, ProcessRef
 from watchdog.core.peer import Ancestor, Peer
 from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy

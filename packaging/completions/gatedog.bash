@@ -91,8 +91,8 @@ verify	Check the journal'\''s chain and the evidence'\''s digests, and name what
         ;;
     'incident close')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='incident'
         ;;
     'incident evidence')
@@ -109,8 +109,8 @@ verify	Check the journal'\''s chain and the evidence'\''s digests, and name what
         ;;
     'incident hypothesis')
         verbs=
-        flags='--claim --cite --refuted-by --judge -m --message --json --state --signer --signature --code -h --help'
-        takes='--claim: --cite: --refuted-by: --judge: -m: --message: --state:file --signer: --signature:file --code:'
+        flags='--claim --cite --refuted-by --judge -m --message --reason --json --state --signer --signature --code -h --help'
+        takes='--claim: --cite: --refuted-by: --judge: -m: --message: --reason: --state:file --signer: --signature:file --code:'
         places='incident'
         ;;
     'incident list')
@@ -140,7 +140,7 @@ verify	Check the journal'\''s chain and the evidence'\''s digests, and name what
     'postmortem')
         verbs='draft	Fill the usual template in Markdown with what was recorded; causes...
 edit	Write cause, trigger, lessons and actions, in $EDITOR or from a file.
-sign	Put your name under the cause, together with the evidence there is.
+sign	Put your name under the cause, together with the evidence that you...
 verify	Check the signed cause, without the daemon: text, evidence, signature.'
         flags='-h --help'
         takes=''
@@ -160,8 +160,8 @@ verify	Check the signed cause, without the daemon: text, evidence, signature.'
         ;;
     'postmortem sign')
         verbs=
-        flags='--challenge --yes --json --signer --signature --code -h --help'
-        takes='--challenge:file --signer: --signature:file --code:'
+        flags='--evidence --challenge --yes --json --signer --signature --code -h --help'
+        takes='--evidence: --challenge:file --signer: --signature:file --code:'
         places='incident'
         ;;
     'postmortem verify')
@@ -172,62 +172,62 @@ verify	Check the signed cause, without the daemon: text, evidence, signature.'
         ;;
     'ack')
         verbs=
-        flags='--for --until -m --message --json --signer --signature --code -h --help'
-        takes='--for: --until: -m: --message: --signer: --signature:file --code:'
+        flags='--for --until -m --message --reason --json --signer --signature --code -h --help'
+        takes='--for: --until: -m: --message: --reason: --signer: --signature:file --code:'
         places='incident'
         ;;
     'unack')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='incident'
         ;;
     'start')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'stop')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'restart')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'hold')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'release')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'reset-budget')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'maintenance')
         verbs=
-        flags='--for --end -m --message --json --signer --signature --code -h --help'
-        takes='--for: -m: --message: --signer: --signature:file --code:'
+        flags='--for --end -m --message --reason --json --signer --signature --code -h --help'
+        takes='--for: -m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'silence')
         verbs=
-        flags='--for --end -m --message --json --signer --signature --code -h --help'
-        takes='--for: -m: --message: --signer: --signature:file --code:'
+        flags='--for --end -m --message --reason --json --signer --signature --code -h --help'
+        takes='--for: -m: --message: --reason: --signer: --signature:file --code:'
         places='gateway -'
         ;;
     'requests')
@@ -244,14 +244,14 @@ verify	Check the signed cause, without the daemon: text, evidence, signature.'
         ;;
     'grant')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'permit')
         verbs=
-        flags='--for --starts --user --end -m --message --json --signer --signature --code -h --help'
-        takes='--for: --starts: --user: -m: --message: --signer: --signature:file --code:'
+        flags='--for --starts --user --end -m --message --reason --json --signer --signature --code -h --help'
+        takes='--for: --starts: --user: -m: --message: --reason: --signer: --signature:file --code:'
         places='gateway'
         ;;
     'runbook')
@@ -268,20 +268,20 @@ show	Show the runbook for a rule, or for an incident, whose commands are...'
         ;;
     'runbook abort')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'runbook approve')
         verbs=
-        flags='--argv-sha256 -m --message --json --signer --signature --code -h --help'
-        takes='--argv-sha256: -m: --message: --signer: --signature:file --code:'
+        flags='--argv-sha256 -m --message --reason --json --signer --signature --code -h --help'
+        takes='--argv-sha256: -m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'runbook close')
         verbs=
-        flags='-m --message --json --signer --signature --code -h --help'
-        takes='-m: --message: --signer: --signature:file --code:'
+        flags='-m --message --reason --json --signer --signature --code -h --help'
+        takes='-m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'runbook list')
@@ -292,8 +292,8 @@ show	Show the runbook for a rule, or for an incident, whose commands are...'
         ;;
     'runbook run')
         verbs=
-        flags='--incident --gateway -m --message --json --signer --signature --code -h --help'
-        takes='--incident:incident --gateway:gateway -m: --message: --signer: --signature:file --code:'
+        flags='--incident --gateway -m --message --reason --json --signer --signature --code -h --help'
+        takes='--incident:incident --gateway:gateway -m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'runbook runs')
@@ -322,8 +322,8 @@ show	Show the runbook for a rule, or for an incident, whose commands are...'
         ;;
     'ask restart')
         verbs=
-        flags='--reason --json -h --help'
-        takes='--reason:'
+        flags='-m --message --reason --json -h --help'
+        takes='-m: --message: --reason:'
         places='gateway'
         ;;
     'probe')
@@ -398,7 +398,7 @@ test	Send a page marked TEST by the real way.'
         places=''
         ;;
     'gate')
-        verbs='approve	Let an action be done once, as it was described: `gatedog gate...
+        verbs='approve	Let an action be done once, in the very words that are shown.
 check	Ask whether an action may be done.
 report	List what was done that nobody had let through, each with its record,...'
         flags='-h --help'
@@ -437,7 +437,7 @@ log	List the revisions, newest first: when, by whom, why.
 proposals	List what is proposed, newest first.
 propose	Propose other rules: a FILE of the bundle, or a FOLDER of them.
 revert	Put the revision before the newest in force again, as a new one: for...
-review	Say in words what a proposal would change, and what it would have...
+review	Say in words and lines what a proposal would change, and what it...
 show	Show the rules in force, or a revision: who committed it, and its files.'
         flags='-h --help'
         takes=''
@@ -451,8 +451,8 @@ show	Show the rules in force, or a revision: who committed it, and its files.'
         ;;
     'policy commit')
         verbs=
-        flags='--reviewed --sign-only --config --reason -m --json --signer --signature --code -h --help'
-        takes='--reviewed: --config:file --reason: -m: --signer: --signature:file --code:'
+        flags='--reviewed --sign-only --config -m --message --reason --json --signer --signature --code -h --help'
+        takes='--reviewed: --config:file -m: --message: --reason: --signer: --signature:file --code:'
         places='-'
         ;;
     'policy diff')
@@ -475,14 +475,14 @@ show	Show the rules in force, or a revision: who committed it, and its files.'
         ;;
     'policy propose')
         verbs=
-        flags='--as --remove --again --reason -m --json -h --help'
-        takes='--as: --remove: --again: --reason: -m:'
+        flags='--as --remove --again -m --message --reason --json -h --help'
+        takes='--as: --remove: --again: -m: --message: --reason:'
         places='file'
         ;;
     'policy revert')
         verbs=
-        flags='--config --reason -m --json --signer --signature --code -h --help'
-        takes='--config:file --reason: -m: --signer: --signature:file --code:'
+        flags='--config -m --message --reason --json --signer --signature --code -h --help'
+        takes='--config:file -m: --message: --reason: --signer: --signature:file --code:'
         places=''
         ;;
     'policy review')

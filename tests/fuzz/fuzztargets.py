@@ -148,7 +148,7 @@ class NoSupervision:
     def rules(self, *, look: bool) -> RulesStatus:
         raise NotImplementedError  # likewise
 
-    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+    async def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         assert -(2**63) < after_seq < 2**63
         assert 0 < limit < 2**31
         return []
@@ -159,7 +159,7 @@ class NoSupervision:
     def incidents(self, *, closed: bool) -> list[IncidentStatus]:
         return []
 
-    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+    async def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         assert incident.isascii()
         return None
 

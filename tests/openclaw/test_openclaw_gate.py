@@ -10,8 +10,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openclaw_install import Installation
 from openclaw_site import ANSWER_S, GATEDOG, TOKEN, Site
 from scripted_model import MARK, serving
 
@@ -94,6 +96,95 @@ def test_tool_calls_are_checked_before_they_run(site: Site, model: int) -> None:
     assert (after["pid"], after["chain"]) == (before["pid"], 0)
     page = site.wait_for_page("its agent is about to harm it", ANSWER_S)
     assert "agent says" in page["text"]
+
+
+WORDS = """
+const { wordsFor } = await import(process.argv[1]);
+const [event, environment] = JSON.parse(process.argv[2]);
+console.log(JSON.stringify(wordsFor(event, "/home/agent/work", environment)));
+"""
+
+
+def words_for(installation: Installation, tool: str, environment: dict[str, str] | None = None, **params: Any) -> Any:
+    """Return the words by which the plugin would ask about one tool call."""
+    event = {"toolName": tool, "params": params, **({"derivedPaths": []} if tool == "apply_patch" else {})}
+    told = json.dumps([event, environment or {}])
+    command = [str(installation.node), "--input-type=module", "-e", WORDS, str(EXAMPLE / "index.js"), told]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=ANSWER_S).stdout)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("notes/of today.txt", "notes/of today.txt"),
+        ("/home/agent/work/caf\u00e9.md", "/home/agent/work/caf\u00e9.md"),
+        ("./.ssh/authorized_keys", "./.ssh/authorized_keys"),
+        ("~/.ssh/authorized_keys", ""),
+        ("@/home/agent/.ssh/authorized_keys", ""),
+        ("file:///home/agent/.ssh/authorized_keys", ""),
+        ("openclaw.json</arg_value>>", ""),
+        ("notes.txt ", ""),
+        ("a\u00a0b", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_path_that_openclaw_may_change_is_unknown(installation: Installation, path: str | None, asked: str) -> None:
+    """Only what is opened as it is written is asked about; a write to nowhere is one to anywhere."""
+    for tool in ("write", "edit", "apply_patch"):
+        words = words_for(installation, tool, path=path)
+        assert words[words.index("--path") :] == ["--path", asked]
+
+
+@pytest.mark.parametrize(
+    ("workdir", "asked"),
+    [
+        (None, "/home/agent/work"),
+        (".", "/home/agent/work"),
+        ("sub", "/home/agent/work/sub"),
+        ("/srv", "/srv"),
+        (" /home/agent/.ssh", "/home/agent/.ssh"),
+        ("/srv</arg_value>>", ""),
+        ("~", ""),
+    ],
+)
+def test_the_folder_is_the_one_that_openclaw_takes(installation: Installation, workdir: str | None, asked: str) -> None:
+    """Blanks around it go; what OpenClaw may make another folder of is unknown."""
+    words = words_for(installation, "exec", workdir=workdir, command="ls")
+    assert words[words.index("--directory") + 1] == asked
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked"),
+    [
+        ("/bin/zsh", "/bin/zsh"),
+        ("/usr/bin/fish", "bash"),
+        ("/usr/sbin/nologin", "sh"),
+        (" /bin/bash ", "/bin/bash"),
+        ("", "sh"),
+    ],
+)
+def test_a_line_is_judged_by_the_shell_that_runs_it(installation: Installation, shell: str, asked: str) -> None:
+    """Each shell makes its own of a line."""
+    words = words_for(installation, "exec", {"SHELL": shell}, command="ls")
+    assert words[words.index("--") + 1 :] == [asked, "-c", "ls"]
+
+
+def test_no_way_of_writing_a_path_leads_past_the_gate(site: Site, model: int) -> None:
+    """The tools of a real agent, given paths that they make others of, wait for a person and write nothing."""
+    with_plugin(site, model)
+    site.start()
+    site.wait_until_healthy()
+    keys = site.home / ".ssh" / "authorized_keys"
+    said = [
+        turn(site, "write", path=path, content="a key")
+        for path in ("~/.ssh/authorized_keys", f"@{keys}", f"file://{keys}", f"{keys}</arg_value>>")
+    ]
+    plain = turn(site, "write", path="notes.txt", content="a note")
+
+    assert [each for each in said if "gatedog asks a human first" not in each] == []
+    assert not keys.exists()
+    assert (site.home / "work" / "notes.txt").exists(), plain
 
 
 def test_a_person_agrees_and_the_same_call_goes_on(site: Site, model: int) -> None:

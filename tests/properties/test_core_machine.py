@@ -318,6 +318,8 @@ class CoreMachine(Senses, RuleBasedStateMachine):
 
 _OTHER_EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(happened.NetworkObserved, has_route=st.booleans(), has_dns=st.booleans()),
+    st.builds(happened.JournalGapFound, after_seq=st.just(Seq(1)), lost=st.integers(0, 2), reason=st.just("full")),
+    st.builds(happened.SystemdObserved, reachable=st.booleans(), detail=st.just("as it says")),
     st.builds(happened.EnforcementObserved, gateway=names, enforcing=st.booleans(), reason=st.just("uid 0")),
     st.sampled_from(
         (
@@ -326,17 +328,15 @@ _OTHER_EVENTS: st.SearchStrategy[Event] = st.one_of(
             happened.PolicyRejected(problems=("line 1",)),
             happened.LimitReached(limit="inbox", subject="", dropped=1),
             happened.JournalFailed(reason="disk full"),
-            happened.JournalGapFound(after_seq=Seq(1), lost=2, reason="disk full"),
-            happened.JournalGapFound(after_seq=Seq(1), lost=0, reason="disk full"),
             happened.JournalRenewed(reason="another machine", kept_as="x"),
             happened.ActionSucceeded(gateway=A, action=ActionId("1.0")),
             happened.EvidenceCollected(gateway=A, incident="INC-1", folder="x", digest="x", size_bytes=1),
+            happened.EvidenceFailed(reason="no space left on device"),
+            happened.EvidenceTooOld(folders=("incidents/INC-1/9.1", "incidents/INC-2/9.1", "elsewhere")),
             happened.GatewayObserved(gateway=GatewayName("ghost"), process=None),
             happened.PageDelivered(page=PageId("0.0"), channel="phone"),
             happened.PageAcknowledged(incident="INC-1", page=PageId("1.0"), channel="phone", by="alice"),
             happened.HostShutdownCancelled(),
-            happened.SystemdObserved(reachable=False, detail="no answer"),
-            happened.SystemdObserved(reachable=True),
             happened.ForeignJobSeen(gateway=A, job=JobKind.STOP, job_id=7),
             happened.OwnershipObserved(gateway=A, rivals=(Rival(kind=RivalKind.PORT, subject="1", detail="x"),)),
             happened.OwnershipObserved(gateway=A),

@@ -31,14 +31,13 @@ from watchdog.core.decisions import (
 )
 from watchdog.core.events import (
     Event,
-    EvidenceCollected,
-    LimitReached,
     NetworkObserved,
     PolicyLoaded,
     SupervisorStarted,
     SupervisorStopping,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed
 from watchdog.core.identity import GatewayName, Seq
 from watchdog.core.policy import Policy
 from watchdog.core.rules import RULES_VERSION
@@ -224,7 +223,7 @@ class Incarnation:
     def _collect(self, order: CollectEvidence) -> None:
         self._around.observer.kept_evidence(order)
         if self._around.disk.is_full:
-            self._report(LimitReached(limit="evidence", subject="no room", dropped=1))
+            self._report(EvidenceFailed(reason="no room"))
             return
         folder = f"incidents/{order.incident}/{order.action}"
         self._report(

@@ -30,6 +30,7 @@ from watchdog.control.wire import IncidentStatus, LookStatus, RecordReply, Statu
 from watchdog.core.decisions import Outcome
 from watchdog.core.events import ActionRequested, SocketLost
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
+from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.state import GatewayState, State
 from watchdog.core.timeline import Usec
@@ -47,6 +48,7 @@ class FakeSupervision:
 
     def __init__(self) -> None:
         self.asked: list[ActionRequested] = []
+        self.readers: list[Peer | None] = []
         self.journal: list[RecordReply] = []
         self.limits: list[tuple[str, str, int]] = []
         self.failures: list[Exception] = []
@@ -54,7 +56,8 @@ class FakeSupervision:
         self.marks: tuple[LifeMark, ...] = ()
         self.news = asyncio.Event()
 
-    def status(self) -> StatusReply:
+    def status(self, peer: Peer | None) -> StatusReply:
+        self.readers.append(peer)
         facts = SupervisorFacts(
             version="0",
             pid=os.getpid(),
@@ -79,7 +82,7 @@ class FakeSupervision:
     def rules(self, *, look: bool) -> RulesStatus:
         return RulesStatus(folder="", store="", committed=0, in_force=0, trouble="", min_signers=1)
 
-    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+    async def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         return [record for record in self.journal if record["seq"] > after_seq][:limit]
 
     async def changed(self, after_seq: int) -> None:
@@ -101,7 +104,7 @@ class FakeSupervision:
     def incidents(self, *, closed: bool) -> list[IncidentStatus]:
         return []
 
-    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+    async def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         return None
 
     def probe_history(self, gateway: GatewayName, probe: str) -> list[LookStatus] | None:

@@ -33,8 +33,10 @@ PLENTY = Rate(burst=100_000, per_second=1)
 
 
 def test_the_status_reply_travels_unchanged(site: Any) -> None:
-    """What the client gets is the object the daemon made, key for key."""
-    assert call(site.path, "Status") == {"status": status_object(site.supervision.status())}
+    """What the client gets is the object the daemon made for it, key for key."""
+    assert call(site.path, "Status") == {"status": status_object(site.supervision.status(None))}
+    reader = site.supervision.readers[0]
+    assert (reader.process.pid, reader.alive) == (os.getpid(), True)
 
 
 def test_a_request_is_answered_with_outcome_rule_and_next_commands(site: Any) -> None:
@@ -64,7 +66,7 @@ def test_other_varlink_clients_can_introspect_and_call(site: Any) -> None:
         assert info["interfaces"] == [NAME, "org.varlink.service"]
         assert await about.GetInterfaceDescription(interface=NAME) == {"description": interface_text()}
         status = await protocol.make_proxy(SupervisorInterface).Status()
-        assert status["status"] == site.supervision.status()
+        assert status["status"] == site.supervision.status(None)
         transport.close()
         await transport.closed_future
 

@@ -20,7 +20,6 @@ from watchdog.core.decisions import CancelTimer, Decision, SetTimer
 from watchdog.core.events import (
     ActionSucceeded,
     Event,
-    EvidenceCollected,
     JournalFailed,
     JournalGapFound,
     LimitReached,
@@ -30,6 +29,7 @@ from watchdog.core.events import (
     SupervisorStopping,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import ActionId, PageId, Seq, incident_id
 from watchdog.core.policy import BudgetPolicy, EscalationPolicy, GatewayPolicy, OnExhausted, Window
 from watchdog.core.state import Hold, Phase, Timer
@@ -98,6 +98,14 @@ class Screenplay(Stage):
     def limit(self, limit: str, *, dropped: int, subject: str = "") -> None:
         """Reach a limit."""
         self.feed(LimitReached(limit=limit, subject=subject, dropped=dropped))
+
+    def evidence_too_old(self, *folders: str) -> None:
+        """Name folders that have to go for the rest to have room."""
+        self.feed(EvidenceTooOld(folders=folders))
+
+    def evidence_fails(self, reason: str) -> None:
+        """Let the disk refuse evidence."""
+        self.feed(EvidenceFailed(reason=reason))
 
     def delivered(self, page: str, channel: str) -> None:
         """Report a delivery, whatever waits."""

@@ -64,6 +64,15 @@ def test_a_value_is_of_the_kind_that_its_name_says(parameter: click.Parameter, k
     assert kind_of(parameter) == kind
 
 
+def test_the_help_says_each_shell_on_a_line_of_its_own() -> None:
+    """And shows no sign that was only meant for the one who draws the page."""
+    shown = CliRunner().invoke(gatedog, ["completion", "--help"]).stdout
+    lines = [line.strip().partition(":")[0] for line in shown.splitlines() if "gatedog completion " in line]
+
+    assert lines[1:] == list(SHELLS)
+    assert "\\b" not in shown
+
+
 def test_no_kind_needs_a_program() -> None:
     """A script names no Python and does not call gatedog."""
     for shell in SHELLS:

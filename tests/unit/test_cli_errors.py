@@ -10,122 +10,24 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
+from asked_core import answering
 from click.testing import CliRunner, Result
+from error_lines import ANSWERS, ASKED, ASKS, PROGRAMS, REPLIES, USAGE, WHO
 from fakedaemon import FakeDaemon
+from loosening import record_trace
+from printed_commands import parse
 
-from watchdog.cli.main import COMMANDS, gatedog
+from watchdog.cli.main import COMMANDS, LazyGroup, gatedog
+from watchdog.cli.setup import need_bundle, to_be_removed
+from watchdog.core.identity import GatewayName
+from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
+from watchdog.policyfile.guard import SIZE_MAX
+from watchdog.setup.host import Host
 
 CLI = Path(__file__).parents[2] / "watchdog" / "cli"
-REFUSED = {
-    "request": "REQ-7",
-    "outcome": "refused",
-    "rule": "request.agent-never",
-    "message": "a supervised agent may not release a gateway",
-    "next_commands": ['ssh you@host gatedog release openclaw -m "why"'],
-    "challenge": "",
-}
-SIGNABLE = {
-    **REFUSED,
-    "rule": "request.not-human",
-    "message": "nothing here proves a person: no login session",
-    "next_commands": ["gatedog release openclaw --signature FILE"],
-    "challenge": '{"kind":"gatedog-approve","verb":"release"}',
-}
-FAILED = {**REFUSED, "outcome": "failed", "rule": "request.not-held", "message": "openclaw is not held"}
-BUSY = {"message": "the journal cannot be written", "retry_after_usec": 5_000_000}
-
-USAGE = [
-    "relase openclaw",
-    "xyzzy",
-    "--no-such-option status",
-    "incident shwo INC-1",
-    "journal",
-    "status --jsno",
-    "status -o long",
-    "status --watch 0",
-    "status one two",
-    "top --every never",
-    "ack",
-    "ack INC-1 --for soon",
-    "ack INC-1 --for 5",
-    "ack INC-1 --for 1h --until 07:30",
-    "ack INC-1 --until 25:99",
-    "ack INC-1 --until 2020-01-01T00:00",
-    "hold openclaw",
-    "release openclaw",
-    "release openclaw -m why --signature a --code b",
-    "release openclaw -m why --signature gone.sig",
-    "release openclaw -m why --signature no.sig",
-    "maintenance openclaw -m why",
-    "maintenance openclaw --for 5m",
-    "maintenance openclaw --for 5m --end",
-    "silence openclaw --for never -m why",
-    "permit openclaw",
-    "permit openclaw --for 30m",
-    "permit openclaw --for 30m -m why --user no-such-account",
-    "grant",
-    "ask restart openclaw",
-    "events -n 0",
-    "events --since yesterday",
-    "explain --journal no.journal",
-    "explain INC-1 --journal no.journal",
-    "incident show",
-    "incident timeline one --state no.state",
-    "incident export INC-1 --state no.state",
-    "incident export INC-1 --state no.state --md out.md",
-    "page test --severity loud",
-    "policy check no.bundle",
-    "policy check bad.bundle",
-    "policy check open.bundle",
-    "journal verify no.journal",
-    "journal verify garbage.journal",
-    "journal salvage no.journal --to there",
-    "simulate",
-    "simulate no.trace",
-    "simulate garbage.trace",
-    "backtest no.journal --policy no.bundle",
-    "verify no.journal",
-    "runbook show no-such-rule",
-    "setup systemd",
-    "setup systemd --unit gatedog.service",
-    "setup systemd --unit x@.service",
-    "setup systemd --command /bin/agent",
-    "completion tcsh",
-    "run",
-]
-ASKED = ["status", "release openclaw -m why", "ack INC-1", "events", "incident list", "probe list", "whoami"]
-ANSWERS: list[tuple[str, str, str, dict[str, Any]]] = [
-    ("release openclaw -m why", "Request", "Busy", BUSY),
-    ("release openclaw -m why", "Request", "Failed", {}),
-    ("release openclaw -m why", "Request", "Strange", {}),
-    ("release openclaw -m why", "Request", "TooLarge", {"limit_bytes": 4096}),
-    ("release openclaw -m why", "Request", "InvalidParameter", {"parameter": "gateway"}),
-    ("release openclaw -m why", "Request", "UnknownVerb", {"verb": "release"}),
-    (
-        "release nobody -m why",
-        "Request",
-        "UnknownGateway",
-        {"gateway": "nobody", "message": "no gateway of that name; known: openclaw"},
-    ),
-    ("ack INC-9", "Request", "UnknownIncident", {"incident": "INC-9"}),
-    ("explain INC-9", "Explain", "UnknownIncident", {"incident": "INC-9"}),
-    ("probe history openclaw nose", "ProbeHistory", "UnknownProbe", {"gateway": "openclaw", "probe": "nose"}),
-    ("status", "Status", "PermissionDenied", {"message": "this uid may not ask"}),
-]
-REPLIES: list[tuple[str, str, dict[str, Any]]] = [
-    ("release openclaw -m why", "Request", REFUSED),
-    ("release openclaw -m why", "Request", SIGNABLE),
-    ("release openclaw -m why", "Request", FAILED),
-    ("release openclaw -m why", "Request", {"outcome": "granted"}),
-    ("explain", "Incidents", {"incidents": []}),
-    ("explain openclaw", "Incidents", {"incidents": []}),
-    ("incident list --like INC-9", "Incidents", {"incidents": []}),
-    ("runbook show INC-9", "Incidents", {"incidents": []}),
-    ("probe run openclaw http", "ProbeRun", {"look": None}),
-]
 
 
 class Desk:
@@ -147,6 +49,12 @@ class Desk:
         (self.folder / "garbage.journal" / "00000001.sqlite").write_text("no database")
         (self.folder / "garbage.trace").write_text("not json\n")
         (self.folder / "no.sig").write_bytes(b"\xff")
+        (self.folder / "large.bundle").mkdir()
+        (self.folder / "large.bundle" / "policy.toml").write_text("#" * (SIZE_MAX + 1))
+        (self.folder / "sections.md").write_text("## Cause\n\nTwo owners.\n")
+        spiral = Policy(gateways=(GatewayPolicy(name=GatewayName("main"), command=CommandPolicy(argv=("agent",))),))
+        (self.folder / "night.state").mkdir()
+        record_trace("moto-death-spiral", spiral, self.folder / "night.state" / "journal")
 
     def type(self, line: str, title: str = "") -> Result:
         """Run a command line, and keep how it ended and what it said on stderr."""
@@ -154,6 +62,18 @@ class Desk:
         environ = {"NO_COLOR": "1", "COLUMNS": "80", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         environ["XDG_RUNTIME_DIR"] = str(self.folder)
         result = CliRunner().invoke(gatedog, ["--socket", str(self.folder / "control.sock"), *words], env=environ)
+        return self._keep(line, title, result)
+
+    def provoke(self, line: str, call: Callable[[], object], title: str) -> Result:
+        """Keep how a command line ends of which only this part can be played here: the rest is the host's."""
+
+        @click.command(cls=LazyGroup, invoke_without_command=True)
+        def host() -> None:
+            call()
+
+        return self._keep(line, title, CliRunner().invoke(host, [], env={"NO_COLOR": "1"}))
+
+    def _keep(self, line: str, title: str, result: Result) -> Result:
         said = result.stderr.replace(str(self.folder), "/run/gatedog")
         aside = f"   # {title}" if title else ""
         self.told.append(f"$ gatedog {line}{aside}\n{said.rstrip()}\n[{result.exit_code}]\n")
@@ -197,11 +117,17 @@ def _answered(desk: Desk, daemon: FakeDaemon) -> None:
     daemon.answer("Status", {"status": daemon.status(one)})
     for line in USAGE:
         desk.type(line)
+    desk.provoke("setup codes", lambda: need_bundle(Host(root=desk.folder)), "nothing is set up")
+    desk.provoke("setup remove", lambda: to_be_removed(None, ()), "nothing is set up")
+    desk.provoke("setup remove", lambda: to_be_removed(None, ("openclaw", "mail")), "two gateways")
+    desk.provoke("setup remove openclow", lambda: to_be_removed("openclow", ("openclaw", "mail")), "two gateways")
     desk.type("status nobody")
     desk.type("top nobody")
     for line, method, reply in REPLIES:
         daemon.answer(method, reply)
         desk.type(line)
+    for who, line in ASKS:
+        _decided(desk, daemon, who, line)
     for line, method, error, parameters in ANSWERS:
         daemon.fail(method, f"io.gatedog.Supervisor.{error}", **parameters)
         desk.type(line, f"answered {error}")
@@ -211,6 +137,14 @@ def _answered(desk: Desk, daemon: FakeDaemon) -> None:
     desk.type("start", "no gateway in the policy")
     daemon.answer("Status", {"status": daemon.status(one, daemon.gateway("mail"))})
     desk.type("start", "two gateways")
+
+
+def _decided(desk: Desk, daemon: FakeDaemon, who: str, line: str) -> None:
+    origin = "supervised" if who == "agent" else "human"
+    daemon.answers["Request"] = answering(who)
+    daemon.answer("WhoAmI", {"who": {**WHO, "origin": origin}})
+    daemon.answer("Events", {"record": None})
+    desk.type(line, f"by {who}")
 
 
 def _leave_a_dead_socket(path: Path) -> None:
@@ -232,6 +166,25 @@ def test_every_error_says_what_to_type_next(desk: Desk) -> None:
     ]
 
     assert silent == ["journal"]  # which is a page of help already
+
+
+def test_every_next_command_can_be_typed(desk: Desk) -> None:
+    """It is a command and nothing else, and where it is one of ours the command line takes it."""
+    commands = {
+        each for _, result in desk.results for each in re.findall(r"^  next: (.*)$", result.stderr, re.MULTILINE)
+    }
+    ours = {each for each in commands if each.removeprefix("sudo ").startswith("gatedog ")}
+    refused = []
+    for each in sorted(ours):
+        try:
+            parse(each)
+        except click.exceptions.Exit:
+            continue  # a page of help
+        except click.ClickException as error:
+            refused.append((each, error.format_message()))
+
+    assert refused == []
+    assert {each.split()[0] for each in commands - ours} <= PROGRAMS
 
 
 def test_no_error_is_a_traceback_or_a_success(desk: Desk) -> None:

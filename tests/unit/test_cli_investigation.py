@@ -312,6 +312,13 @@ def test_list_of_those_alike(daemon: FakeDaemon) -> None:
     assert gd(*words, "--like", "INC-9").exit_code == 1
 
 
+def test_an_incident_like_none_is_not_said_to_be_none(daemon: FakeDaemon) -> None:
+    """The one that was named is open; there is just no other like it."""
+    listed = gd("--socket", str(daemon.path), "incident", "list", "--like", "INC-3")
+
+    assert (listed.exit_code, listed.stdout) == (0, "none like INC-3\n")
+
+
 def test_show_says_that_it_was_seen_before(daemon: FakeDaemon) -> None:
     """Others about the same stand in the page of one; an earlier daemon, which cannot say, is not asked."""
     words = ["--socket", str(daemon.path), "incident", "show", "INC-1"]

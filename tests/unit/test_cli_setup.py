@@ -2,11 +2,15 @@
 
 import contextlib
 import io
+import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from watchdog.cli.committing import lies_as_committed
 from watchdog.cli.main import gatedog
+from watchdog.cli.paths import Surroundings
 from watchdog.cli.setup import _name_for
 from watchdog.cli.trouble import Trouble
 
@@ -68,3 +72,14 @@ def test_a_next_command_is_never_cut() -> None:
         Trouble("refused", next_=(command,)).show()
 
     assert f"  next: {command}\n" in said.getvalue()
+
+
+def test_what_lies_there_before_setup_was_seen_by_nobody_unless_it_is_as_committed(tmp_path: Path) -> None:
+    """Where no rules lie, all that lies there afterwards is setup's; where some do, only the daemon can tell."""
+    surroundings = Surroundings(environ={}, uid=os.getuid(), socket=str(tmp_path / "nobody.sock"))
+    (tmp_path / "release_codes").write_text("x")
+    assert lies_as_committed(surroundings, tmp_path)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.toml").write_text("x")
+
+    assert not lies_as_committed(surroundings, tmp_path)

@@ -90,7 +90,7 @@ def test_status_of_a_dead_daemon_is_stale(fake_daemon: FakeDaemon) -> None:
     assert result.exit_code == 4
     assert "UNREACHABLE" in result.stdout
     assert "UNKNOWN - was READY" in result.stdout
-    assert "next      systemctl status gatedog" in result.stdout
+    assert "next      gatedog run -- COMMAND" in result.stdout
 
 
 def test_status_without_any_trace(fake_daemon: FakeDaemon) -> None:

@@ -25,11 +25,23 @@ from watchdog.control.wire import (
     WhoStatus,
 )
 from watchdog.core.decisions import Outcome
+from watchdog.core.enclosure import (
+    ActionOffered,
+    BundleOffered,
+    BundleReviewed,
+    DrillReported,
+    Enclosed,
+    HypothesisOffered,
+    JudgementOffered,
+    PostmortemOffered,
+    StepReviewed,
+)
 from watchdog.core.events import ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId, RequestId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS
 from watchdog.origin.marks import LifeMark
 
 PEER = Peer(process=None, uid=1000, gid=1000)
@@ -49,7 +61,7 @@ class FakeSupervision:
         self.failures: list[Exception] = []
         self.looks: dict[tuple[str, str], LookStatus | None] = {}
 
-    def status(self) -> StatusReply:
+    def status(self, peer: Peer | None) -> StatusReply:
         raise RuntimeError("a defect")
 
     def pager(self) -> PagerStatus:
@@ -76,7 +88,7 @@ class FakeSupervision:
     def rules(self, *, look: bool) -> RulesStatus:
         return RulesStatus(folder="", store="", committed=0, in_force=0, trouble="", min_signers=1)
 
-    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+    async def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         return []
 
     async def changed(self, after_seq: int) -> None:
@@ -85,7 +97,7 @@ class FakeSupervision:
     def incidents(self, *, closed: bool) -> list[IncidentStatus]:
         return []
 
-    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+    async def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         return None
 
     def probes(self) -> list[ProbeRow]:
@@ -205,6 +217,35 @@ def test_a_malformed_parameter_is_named_and_nothing_is_asked(change: dict[str, o
     assert reply["error"] == "org.varlink.service.InvalidParameter"
     assert reply["parameters"] == {"parameter": parameter}
     assert not supervision.asked
+
+
+SMALLEST: dict[type[Enclosed], dict[str, object]] = {
+    HypothesisOffered: {"claim": "x", "cites": ["#1"], "refuted_by": "y"},
+    JudgementOffered: {"standing": "open"},
+    PostmortemOffered: {"cause": "x"},
+    BundleOffered: {"files": [["policy.toml", "x"]]},
+    BundleReviewed: {"digest": "x"},
+    ActionOffered: {"action": "exec"},
+    StepReviewed: {"argv": ["x"], "host": ""},
+    DrillReported: {"drill": "x", "passed": True, "live": False, "report": "y"},
+}
+"""Of everything that somebody can send along."""
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_nothing_comes_along_but_what_the_verb_takes(verb: Verb) -> None:
+    """Else whoever is refused could have anything put on record, as large as a message may be."""
+    taken = []
+    for kind, fields in SMALLEST.items():
+        supervision = FakeSupervision()
+        enclosed = {"kind": kind.__name__, **fields}
+        (reply,) = ask(supervision, "Request", verb=verb.value, gateway="", reason="x", enclosed=enclosed)
+        if supervision.asked:
+            taken.append(kind)
+        else:
+            assert reply["parameters"] == {"parameter": "enclosed"}
+
+    assert taken == [kind for kind in SMALLEST if kind is VERBS[verb].takes]
 
 
 def test_an_unknown_verb_is_answered_with_the_known_ones() -> None:

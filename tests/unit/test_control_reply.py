@@ -195,17 +195,38 @@ def test_the_budget_counts_what_the_windows_count() -> None:
     windows = {(one["account"], one["label"]): one for one in shown(replace(UP, ledger=ledger))["budget"]}
 
     assert windows["restart", "10m"]["used"] == 4
-    assert windows["restart", "10m"]["next_free_in_usec"] == 0
+    assert windows["restart", "10m"]["next_free_in_usec"] == MINUTE
     assert windows["restart", "1h"] == {
         "account": "restart",
         "label": "1h",
         "per_usec": HOUR,
         "used": 5,
         "limit": 8,
-        "next_free_in_usec": 0,
+        "next_free_in_usec": HOUR - 11 * MINUTE,
     }
     assert windows["self_restart", "1h"]["used"] == 2
     assert windows["self_restart", "1h"]["next_free_in_usec"] == HOUR - 7 * MINUTE
+
+
+def test_what_is_not_told_is_left_out() -> None:
+    """A reply for the supervised side says neither when a start is due nor when a window frees, and says that."""
+    timers = (Timer(timer=TimerId(kind=TimerKind.START_DUE, subject="openclaw"), due_usec=Usec(NOW + SECOND)),)
+    gateway = replace(UP, ledger=(entry(9 * MINUTE, Charge.SELF_RESTART),))
+    state = State(policy=POLICY, gateways=(gateway,), timers=timers)
+    told, untold = (status_object(status_reply(state, FACTS, due_told=said)) for said in (True, False))
+
+    assert told["due_told"]
+    assert told["gateways"][0]["next_start_in_usec"] == SECOND
+    assert {window["next_free_in_usec"] > 0 for window in told["gateways"][0]["budget"]} == {True}
+    left_out = [{**window, "next_free_in_usec": 0} for window in told["gateways"][0]["budget"]]
+    one = {**told["gateways"][0], "next_start_in_usec": None, "budget": left_out}
+    assert untold == {**told, "due_told": False, "gateways": [one]}
+
+
+def test_a_life_has_its_age() -> None:
+    """A gateway that is down has none."""
+    assert shown(UP)["began_usec_ago"] == NOW
+    assert shown(replace(UP, life=None))["began_usec_ago"] is None
 
 
 def test_the_next_start_is_the_gateways_own_alarm() -> None:

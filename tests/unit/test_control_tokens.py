@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.control.tokens import Rate, TokenBuckets
-from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.timeline import HOUR, SECOND
 
 RATE = Rate(burst=3, per_second=2)
 
@@ -49,16 +49,26 @@ def test_a_clock_that_went_back_gives_nothing_away() -> None:
     assert taken(buckets, 7, 11 * SECOND, 3) == 2
 
 
-def test_drops_are_reported_at_once_and_then_once_a_minute() -> None:
-    """The first turned-away call is reported at once, the later ones together after a minute."""
+def test_what_costs_more_takes_more() -> None:
+    """Several tokens are taken at once or not at all; more than a full bucket holds takes all of it."""
+    buckets = TokenBuckets(RATE)
+    assert buckets.take(7, 0, 2) == 0
+    assert buckets.take(7, 0, 2) == SECOND // 2
+    assert buckets.take(7, 0, 1) == 0
+    assert buckets.take(8, 0, 1_000_000) == 0
+    assert buckets.take(8, 0, 1_000_000) == 3 * SECOND // 2
+
+
+def test_drops_are_reported_at_once_and_then_once_an_hour() -> None:
+    """The first turned-away call is told at once, the later ones together: each report is a record, and a notice."""
     buckets = TokenBuckets(RATE)
     taken(buckets, 7, 0, 4)
 
     assert buckets.drops_to_report(7, 0) == 1
     taken(buckets, 7, 0, 5)
-    assert buckets.drops_to_report(7, MINUTE - 1) == 0
-    assert buckets.drops_to_report(7, MINUTE) == 5
-    assert buckets.drops_to_report(7, 2 * MINUTE) == 0
+    assert buckets.drops_to_report(7, HOUR - 1) == 0
+    assert buckets.drops_to_report(7, HOUR) == 5
+    assert buckets.drops_to_report(7, 2 * HOUR) == 0
 
 
 def test_more_uids_than_buckets_share_one_and_root_keeps_its_own() -> None:

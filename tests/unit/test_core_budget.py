@@ -69,9 +69,21 @@ def test_next_free_is_when_the_eldest_counted_life_leaves() -> None:
     assert spent(lives(0, 1, 2), (THREE,), PLAIN_ACCOUNTS, Usec(now + wait - 1)) == THREE
 
 
-def test_next_free_of_an_open_window_is_now() -> None:
-    """There is nothing to wait for."""
-    assert next_free_usec(lives(0, 1), THREE, PLAIN_ACCOUNTS, Usec(2 * MINUTE)) == 0
+def test_next_free_of_an_open_window_is_told_as_soon_as_one_is_used() -> None:
+    """Who looks at a budget that is half spent learns when it is whole again; one that is whole has nothing to free."""
+    assert next_free_usec(lives(0, 1), THREE, PLAIN_ACCOUNTS, Usec(2 * MINUTE)) == 8 * MINUTE
+    assert next_free_usec((), THREE, PLAIN_ACCOUNTS, Usec(2 * MINUTE)) == 0
+    assert next_free_usec(lives(0, 1), THREE, SELF_RESTART_ACCOUNTS, Usec(2 * MINUTE)) == 0
+
+
+def test_next_free_of_an_overdrawn_window_waits_for_all_that_is_too_much() -> None:
+    """Foreign starts ask nobody: that one of five leaves a window of three allows nothing yet."""
+    ledger, now = lives(0, 1, 2, 3, 4), Usec(5 * MINUTE)
+    wait = next_free_usec(ledger, THREE, PLAIN_ACCOUNTS, now)
+
+    assert wait == 7 * MINUTE
+    assert spent(ledger, (THREE,), PLAIN_ACCOUNTS, Usec(now + wait)) is None
+    assert spent(ledger, (THREE,), PLAIN_ACCOUNTS, Usec(now + wait - 1)) == THREE
 
 
 def test_the_ledger_forgets_what_no_window_can_see() -> None:

@@ -18,6 +18,7 @@ from watchdog.core.enclosure import (
     HypothesisOffered,
     JudgementOffered,
     PostmortemOffered,
+    StepReviewed,
     flaw_of,
 )
 
@@ -61,4 +62,27 @@ def test_what_fits_is_taken(enclosed: Enclosed) -> None:
 @pytest.mark.parametrize("enclosed", TURNED_AWAY)
 def test_what_is_too_long_or_cannot_be_shown_is_turned_away(enclosed: Enclosed) -> None:
     """An event is bounded, a line is a line, and nobody but gatedog says what gatedog found."""
+    assert flaw_of(enclosed)
+
+
+HALF = "half a character \ud800"
+
+
+@pytest.mark.parametrize(
+    "enclosed",
+    [
+        HypothesisOffered(claim="x", cites=("#12", HALF), refuted_by="y"),
+        JudgementOffered(standing=HALF),
+        PostmortemOffered(cause=HALF),
+        BundleOffered(files=(("policy.toml", HALF),)),
+        BundleOffered(files=((HALF, "x"),)),
+        BundleReviewed(digest=HALF),
+        ActionOffered(action="exec", argv=(HALF,)),
+        StepReviewed(argv=("x",), host=HALF),
+        StepReviewed(argv=(HALF,), host="x"),
+        DrillReported(drill="kill-loop", passed=True, live=False, report=HALF),
+    ],
+)
+def test_half_a_character_is_turned_away_wherever_it_stands(enclosed: Enclosed) -> None:
+    """JSON can carry it, and no file and no digest can: what came of it later once ended gatedog."""
     assert flaw_of(enclosed)

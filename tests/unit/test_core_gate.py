@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stage import gateway_policy
 
-from watchdog.core.action import ASKED_FOR_USEC, WAITING_MAX, ActionRule
+from watchdog.core.action import ASKED_FOR_USEC, WAITING_MAX, WAITING_PER_UID_MAX, ActionRule
 from watchdog.core.decisions import AnswerRequest, Charge, NothingDone, Outcome, QueuePage, Severity, StartCharged
 from watchdog.core.effect import Effect
 from watchdog.core.enclosure import ActionOffered, DrillReported
@@ -70,6 +70,18 @@ def test_the_own_lifecycle_is_refused_and_told(play: Any) -> None:
     page = play.decided(QueuePage, severity=Severity.WARNING)
     assert page.agent_says == f"exec: kill -9 {play.process().pid} mischief"
     assert "mischief" not in page.title + page.because + page.did + page.next_command
+
+
+def test_who_is_asked_hears_that_a_process_is_the_gateways_own(play: Any) -> None:
+    """Such a process may be a worker, or what the agent itself started: a person tells them apart, and sees the pid."""
+    play.given()
+    action = ActionOffered(action="exec", argv=("kill", "4711"), directory=WORK)
+    play.asks("agent", "gate-check", "", enclosed=action, own_pids=(4711,))
+    answer = play.decided(AnswerRequest, rule=RuleId.GATE_DESTABILISING, outcome=Outcome.REFUSED)
+    page = play.decided(QueuePage, severity=Severity.WARNING)
+
+    assert "of the gateway's life in it: 4711" in answer.because
+    assert "4711" in page.because
 
 
 def test_an_ending_after_a_refusal_is_charged_to_the_agent(play: Any) -> None:
@@ -229,9 +241,22 @@ def test_what_waits_is_bounded_and_approvals_stay(play: Any) -> None:
     approve(play, check(play, "frobnicate first"))
     for number in range(2 * WAITING_MAX):
         check(play, f"frobnicate {number}")
-    assert len(play.state.waiting_actions) == WAITING_MAX
+    assert len(play.state.waiting_actions) == WAITING_PER_UID_MAX
     check(play, "frobnicate first")
     play.decided(AnswerRequest, rule=RuleId.GATE_APPROVED)
+
+
+def test_nobody_pushes_out_what_another_account_waits_for(play: Any) -> None:
+    """However often it asks; and when many accounts do, the one that has most gives way."""
+    play.given()
+    answer = check(play, "frobnicate mine", "human")
+    for number in range(WAITING_MAX):
+        check(play, f"frobnicate {number}")
+        check(play, f"frobnicate {number}", "stranger")
+    waiting = play.state.waiting_actions
+    assert len(waiting) == WAITING_MAX
+    assert answer.next_commands[0].split()[3] in [each.name for each in waiting]
+    assert check(play, "frobnicate mine", "human").next_commands == answer.next_commands
 
 
 def test_checks_push_no_request_out_that_may_be_granted(play: Any) -> None:
@@ -299,6 +324,25 @@ def test_a_gateway_is_known_by_unit_and_program(line: str, rule: RuleId, play: A
     unit = replace(gateway_policy("second"), command=None, unit="claw.service")
     play.policy_loads(replace(gateway_policy(), command=command), unit)
     assert check(play, line).rule is rule
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        CommandPolicy(argv=("node", "dist/index.js"), directory="/srv/bot"),
+        CommandPolicy(argv=("/usr/bin/env", "A=b", "node", "/srv/bot/dist/index.js")),
+        CommandPolicy(argv=("/bin/sh", "-c", "cd /srv/bot && exec node dist/index.js")),
+        CommandPolicy(argv=("node", "--require", "/srv/bot/dist/first.js", "/usr/lib/bot.js")),
+    ],
+    ids=["relative", "env", "shell", "option"],
+)
+def test_the_program_of_a_child_is_guarded_however_it_is_written(command: CommandPolicy, play: Any) -> None:
+    """Its folder may be neither written nor moved away, whichever word of the command line leads there."""
+    play.given()
+    play.policy_loads(replace(gateway_policy(), command=command))
+    assert check(play, "cp evil /srv/bot/dist/index.js").rule is RuleId.GATE_DESTABILISING
+    assert check(play, "mv /srv/bot /tmp").rule is RuleId.GATE_UNKNOWN
+    assert check(play, "touch /srv/bot/notes").rule is RuleId.GATE_REVERSIBLE
 
 
 # -- answers that cost nothing -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from watchdog.core.approval import Signed
 from watchdog.core.decisions import (
     AnswerRequest,
     Charge,
@@ -55,6 +56,21 @@ def test_a_human_grants_what_was_refused(who: str, verb: str, charge: Charge, pl
     play.asks("human", "grant", subject=request)
     play.decided(NothingDone, rule=RuleId.REQUEST_GRANTED_LATER)
     assert restarted_as(play) is charge
+
+
+@pytest.mark.parametrize(("verb", "wanted"), [("restart", "restart"), ("ask-restart", "restart"), ("stop", "stop")])
+def test_a_grant_is_signed_where_what_it_grants_must_be(verb: str, wanted: str, play: Any) -> None:
+    """Else an agent could ask, and type the grant into a person's terminal; what is signed is the grant itself."""
+    play.given(signature_for=(wanted,))
+    request = refused(play, "agent", verb)
+    play.asks("human", "grant", name="", subject=request, nonce="0f" * 16, signers=("alice",))
+    answer = play.decided(AnswerRequest, outcome=Outcome.REFUSED, rule=RuleId.REQUEST_NEEDS_SIGNATURE)
+    assert f"'{wanted}'" in answer.because
+    assert answer.next_commands[0].startswith(f"gatedog grant {request} --signature ")
+    play.decided_often(StopGateway, 0)
+    signed = Signed(request=play.state.challenges[-1].request, principal="alice", key="SHA256:abc")
+    play.asks("human", "grant", name="", signed=signed)
+    play.decided(StopGateway)
 
 
 def test_the_page_of_a_refusal_names_the_command_that_grants_it(play: Any) -> None:

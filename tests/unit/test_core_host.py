@@ -17,7 +17,6 @@ from watchdog.core.decisions import (
     StartGateway,
     StopGateway,
 )
-from watchdog.core.host import EVIDENCE_KEPT
 from watchdog.core.policy import EscalationPolicy
 from watchdog.core.rules import RuleId
 from watchdog.core.state import Phase
@@ -137,10 +136,10 @@ def test_the_oldest_evidence_gives_way_when_its_incident_is_over(play: Any) -> N
     """What people still work on stays; what is over goes, on record, and nobody is told."""
     play.given()
     play.ends(code=4711)
-    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-1/9.3")
+    play.evidence_too_old("incidents/INC-1/9.3")
     play.decided(NothingDone, rule=RuleId.EVIDENCE_BOUNDED)
     play.asks("human", "incident-close", incident="INC-1")
-    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-1/9.3")
+    play.evidence_too_old("incidents/INC-1/9.3")
     play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-1", folder="incidents/INC-1/9.3")
     play.decided_often(QueuePage, 0, rule=RuleId.LIMIT_REACHED)
 
@@ -148,15 +147,34 @@ def test_the_oldest_evidence_gives_way_when_its_incident_is_over(play: Any) -> N
 def test_the_evidence_of_a_forgotten_incident_gives_way(play: Any) -> None:
     """Incidents that are no longer remembered are over."""
     play.given()
-    play.limit(EVIDENCE_KEPT, dropped=1, subject="incidents/INC-77/9.3")
+    play.evidence_too_old("incidents/INC-77/9.3")
     play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-77")
+
+
+def test_of_many_folders_each_is_decided_on_its_own(play: Any) -> None:
+    """That of an open incident stays between two that go."""
+    play.given()
+    play.ends(code=4711)
+    play.evidence_too_old("incidents/INC-77/9.3", "incidents/INC-1/9.3", "incidents/INC-78/9.3")
+    play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-77")
+    play.decided(NothingDone, rule=RuleId.EVIDENCE_BOUNDED)
+    play.decided(DropEvidence, rule=RuleId.EVIDENCE_BOUNDED, incident="INC-78")
+
+
+def test_trouble_with_evidence_is_a_notice(play: Any) -> None:
+    """It says what the disk said, and wakes nobody."""
+    play.given()
+    play.evidence_fails("INC-1 could not be kept: No space left on device")
+    page = play.decided(QueuePage, rule=RuleId.EVIDENCE_FAILED, severity=Severity.INFO)
+
+    assert "No space left" in page.because
 
 
 def test_only_a_folder_of_evidence_is_dropped(play: Any) -> None:
     """A name of another form removes nothing."""
     play.given()
     for folder in ("incidents/INC-1", "incidents/INC-1/../INC-2", ""):
-        play.limit(EVIDENCE_KEPT, dropped=1, subject=folder)
+        play.evidence_too_old(folder)
         play.decided(NothingDone, rule=RuleId.EVIDENCE_BOUNDED)
         play.decided_often(DropEvidence, 0)
 

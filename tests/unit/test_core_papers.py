@@ -6,7 +6,7 @@ import pytest
 from writing import answers, edits, guesses, judges, signs
 
 from watchdog.core.decisions import AnswerRequest, Outcome, QueuePage
-from watchdog.core.enclosure import PostmortemOffered
+from watchdog.core.enclosure import CITES_MAX, PostmortemOffered
 from watchdog.core.paperdecisions import CauseSigned, HypothesisJudged, HypothesisTaken, PostmortemEdited, Standing
 from watchdog.core.papers import cause_of, hypotheses_of, record_cited
 from watchdog.core.paperstate import (
@@ -89,6 +89,17 @@ def test_the_same_guess_is_one(story: Any) -> None:
     assert [each.cites for each in hypotheses_of(story.state, story.incident().incident)] == [
         (of_incident(story), "#5")
     ]
+
+
+def test_one_guess_has_so_much_evidence_and_no_more(story: Any) -> None:
+    """Who says the same again and again, each time on another record, adds nothing in the end."""
+    for number in range(60):
+        guesses(story, "agent", "INC-1", "sunspots", of_incident(story), f"#1/{number}.log")
+    story.decided_often(HypothesisTaken, CITES_MAX - 1)
+    story.decided_often(AnswerRequest, 60 - CITES_MAX + 1, rule=RuleId.REQUEST_NOTHING_TO_DO)
+
+    (known,) = hypotheses_of(story.state, story.incident().incident)
+    assert len(known.cites) == CITES_MAX
 
 
 def test_a_refuted_guess_stays_refuted_when_it_comes_again(story: Any) -> None:

@@ -1,5 +1,6 @@
 """Anybody proposes rules, and only what was committed is loaded."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from ruling import (
     loads,
     proposed,
     proposes,
+    signs,
     spoiled,
 )
+from stage import MAIN
 
 from watchdog.core.bundle import PROPOSALS_MAX, PROPOSALS_PER_UID_MAX, DefaultsChanged
 from watchdog.core.decisions import (
@@ -29,7 +32,10 @@ from watchdog.core.decisions import (
     Severity,
 )
 from watchdog.core.enclosure import BundleOffered
+from watchdog.core.events import ActionRequested
+from watchdog.core.identity import NOBODY
 from watchdog.core.rules import RuleId
+from watchdog.core.verbs import Verb
 
 ALICE, BOB = "alice@ops", "bob@ops"
 
@@ -136,6 +142,28 @@ def test_a_revision_that_nobody_put_in_place_is_told_with_the_command_that_does(
 
     play.decided(QueuePage, rule=RuleId.POLICY_NOT_IN_PLACE, next_command="sudo gatedog policy commit PROP-1")
     assert play.state.rules.in_force == 1
+
+
+def test_a_half_written_revision_has_the_same_two_minutes(play: Any) -> None:
+    """Files are put in place one by one; a look in between is no edit of anybody's, until it stays so."""
+    given_bundle(play)
+    play.after("1m")
+    proposed(play, "human", "b2")
+    commits(play, "human", "PROP-1")
+    is_answered(play, Outcome.GRANTED)
+    play.after("1s")
+    lies(play, "half-b1-half-b2", "policy.toml")
+    play.decided_nothing()
+    play.after("2m")
+    lies(play, "half-b1-half-b2", "policy.toml")
+
+    play.decided(QueuePage, rule=RuleId.POLICY_NOT_IN_PLACE, next_command="sudo gatedog policy commit PROP-1")
+    play.after("1m")
+    lies(play, "b2")
+    play.decided(IncidentResolved, rule=RuleId.POLICY_IN_PLACE)
+    play.after("1s")
+    lies(play, "half-b1-half-b2", "policy.toml")
+    assert "nobody committed" in play.decided(QueuePage, rule=RuleId.POLICY_NOT_COMMITTED).title
 
 
 def test_other_defaults_are_a_proposal_and_no_upgrade(play: Any) -> None:
@@ -259,3 +287,55 @@ def test_proposals_are_bounded_and_each_account_pushes_out_its_own(play: Any) ->
     play.after("11m")
     proposes(play, "agent", "b-later")
     play.decided(QueuePage, severity=Severity.INFO)
+
+
+def proposes_from(play: Any, uid: int, digest: str) -> None:
+    """Let the agent propose from an account of its own making."""
+    peer = replace(play.peer("agent", MAIN), uid=uid)
+    verb, enclosed = Verb.PROPOSE_POLICY, examined(play, digest)
+    play.feed(ActionRequested(gateway=NOBODY, verb=verb, reason="x", peer=peer, enclosed=enclosed))
+
+
+def test_an_agent_of_many_accounts_pushes_out_what_strangers_proposed(play: Any) -> None:
+    """What a human proposed or signed stays, also where the agent asks from the human's own account."""
+    given_bundle(play, min_signers=2)
+    play.after("1m")
+    proposed(play, "human", "b-of-a-human")
+    proposed(play, "agent", "b-signed")
+    signs(play, ALICE, "PROP-2")
+    human = play.state.rules.of("PROP-1").uid
+    accounts = [human, *range(100_000, 100_000 + PROPOSALS_MAX)]
+    for number, uid in enumerate(uid for uid in accounts for _ in range(PROPOSALS_PER_UID_MAX)):
+        play.after("1s")
+        proposes_from(play, uid, f"a{number}")
+
+    is_answered(play, Outcome.GRANTED)
+    assert len(play.state.rules.proposals) == PROPOSALS_MAX
+    assert play.state.rules.of("PROP-1").digest == "b-of-a-human"
+    assert [each.principal for each in play.state.rules.of("PROP-2").given] == [ALICE]
+
+
+def test_where_people_fill_the_list_a_stranger_is_turned_away_and_they_are_not(play: Any) -> None:
+    """What they have proposed waits for a commit, which makes all of it stale and room for everybody."""
+    given_bundle(play)
+    play.after("1m")
+    for number in range(PROPOSALS_MAX):
+        peer = replace(play.peer("human", MAIN), uid=2_000 + number // PROPOSALS_PER_UID_MAX)
+        verb, enclosed = Verb.PROPOSE_POLICY, examined(play, f"h{number}")
+        play.feed(ActionRequested(gateway=NOBODY, verb=verb, reason="x", peer=peer, enclosed=enclosed))
+    play.after("1m")
+    proposes_from(play, 100_000, "late")
+    play.decided(AnswerRequest, outcome=Outcome.FAILED, rule=RuleId.POLICY_UNUSABLE)
+    assert play.state.rules.proposals[0].digest == "h0"
+    play.after("1m")
+    proposed(play, "human", "h-one-more")
+    assert play.state.rules.proposals[0].digest == "h1"
+    newest = play.state.rules.proposals[-1].proposal
+    commits(play, "human", newest)
+    is_answered(play, Outcome.GRANTED)
+    for number in range(PROPOSALS_MAX):
+        play.after("1s")
+        proposes_from(play, 100_000 + number, f"later-{number}")
+
+    is_answered(play, Outcome.GRANTED)
+    assert [each.proposal for each in play.state.rules.proposals if each.revision] == [newest]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from running import approves, ends_step, given, last_run, runbook, spirals, step, waiting
-from stage import MAIN
+from stage import MAIN, gateway_policy
 
 from watchdog.core.decisions import (
     AnswerRequest,
@@ -147,6 +147,54 @@ def test_the_policy_may_want_approvals_signed(play: Any) -> None:
         approves(play, "RUN-1/1", name=name)
         play.decided(AnswerRequest, outcome=Outcome.REFUSED, rule=RuleId.REQUEST_NEEDS_SIGNATURE)
         play.decided_often(PerformStep, 0)
+
+
+def about_nobody(play: Any, *, signed: Verb) -> None:
+    """Open an incident that is no gateway's, where the second of two gateways wants a verb signed."""
+    play.runbooks = (runbook("mend", step("destabilising"), on=("request.agent-never",)), runbook("look"))
+    play.gatedog_starts()
+    play.policy_loads(gateway_policy(MAIN), gateway_policy("second", signature_for=(signed.value,)))
+    play.asks("agent", "restart", name="ghost")
+    play.decided(IncidentOpened, gateway="")
+
+
+@pytest.mark.parametrize("name", [MAIN, "second", "ghost", ""])
+def test_a_run_of_no_gateway_is_not_approved_unsigned(name: str, play: Any) -> None:
+    """Where any gateway's rules want approvals signed, however the request names its gateway."""
+    about_nobody(play, signed=Verb.APPROVE_STEP)
+    play.decided(RunWaits, gateway="")
+    play.after("1s")
+    approves(play, "RUN-1/1", name=name)
+    play.decided(AnswerRequest, outcome=Outcome.REFUSED, rule=RuleId.REQUEST_NEEDS_SIGNATURE)
+    play.decided_often(PerformStep, 0)
+    assert last_run(play).phase is RunPhase.WAITING
+
+
+@pytest.mark.parametrize("incident", ["", "INC-1"])
+def test_a_runbook_is_not_run_unsigned_on_no_gateway(incident: str, play: Any) -> None:
+    """Neither where there are several gateways and none is named, nor for an incident that is no gateway's."""
+    about_nobody(play, signed=Verb.RUN_RUNBOOK)
+    play.after("1s").asks("human", "runbook-abort", subject="RUN-1")
+    play.decided(RunEnded)
+    play.after("1s").asks("human", "runbook-run", name="", subject="look", incident=incident)
+    play.decided(AnswerRequest, outcome=Outcome.REFUSED, rule=RuleId.REQUEST_NEEDS_SIGNATURE)
+    play.decided_often(RunBegan, 0)
+
+
+def test_one_gateways_rules_bind_no_run_of_another(play: Any) -> None:
+    """Whose run it is decides; a signature is asked for where it is wanted, and nowhere else."""
+    about_nobody(play, signed=Verb.RUN_RUNBOOK)
+    play.after("1s").asks("human", "runbook-run", name=MAIN, subject="look")
+    play.decided(RunBegan, gateway=MAIN)
+
+
+def test_a_run_of_a_gateway_that_is_gone_is_not_approved_unsigned(play: Any) -> None:
+    """Where its own rules are gone, those of all others hold."""
+    waiting(play)
+    play.policy_loads(gateway_policy("second", signature_for=(Verb.APPROVE_STEP.value,)))
+    approves(play, "RUN-1/2")
+    play.decided(AnswerRequest, outcome=Outcome.REFUSED, rule=RuleId.REQUEST_NEEDS_SIGNATURE)
+    play.decided_often(PerformStep, 0)
 
 
 def test_the_end_of_its_incident_gives_up_what_waits(play: Any) -> None:

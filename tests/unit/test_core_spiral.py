@@ -121,3 +121,10 @@ def test_the_pace_is_that_of_the_last_gaps() -> None:
 def test_the_chain_is_bounded() -> None:
     """A loop that runs for a week does not fill the memory."""
     assert len(chain(*apart(SECOND, *([FAILED] * (CHAIN_MAX + 5))))) == CHAIN_MAX
+
+
+def test_at_none_identical_endings_are_never_one() -> None:
+    """A policy that looks at 0 of them has switched that off, and lives that never served with it."""
+    never = SpiralPolicy(identical_page_at=0)
+
+    assert findings(chain(*apart(MINUTE, FAILED, FAILED, FAILED), ready=False), never) == ()

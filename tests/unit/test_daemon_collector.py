@@ -3,20 +3,24 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from watchdog.core.decisions import Charge, CollectEvidence, DropEvidence, PageUpdate, QueuePage, Severity, StartGateway
-from watchdog.core.events import Event, EvidenceCollected, LimitReached
-from watchdog.core.host import EVIDENCE_KEPT
-from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, PageId
+from watchdog.core.events import Event, LimitReached
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
+from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId, PageId, RunId
 from watchdog.core.rules import RuleId
+from watchdog.core.rundecisions import PerformStep
+from watchdog.core.runstate import StepEnd, StepEnded
 from watchdog.core.state import PendingPage, State
 from watchdog.core.timeline import Usec
 from watchdog.daemon.collector import Collector
 from watchdog.daemon.evidence import BOUNDS, NOTHING, Bounds
 from watchdog.daemon.performer import WorldPerformer
 from watchdog.daemon.scene import Scene
+from watchdog.daemon.steps import Steps
 
 MAIN, ONE = GatewayName("main"), IncidentId("INC-1")
 ORDER = CollectEvidence(
@@ -26,6 +30,20 @@ DROP = DropEvidence(
     gateway=MAIN, rule=RuleId.EVIDENCE_BOUNDED, because="full", incident=ONE, folder="incidents/INC-1/9.1"
 )
 
+STEP = PerformStep(
+    gateway=MAIN,
+    rule=RuleId.RUN_STEP,
+    because="the next step",
+    action=ActionId("9.3"),
+    run=RunId("RUN-1"),
+    number=1,
+    incident=ONE,
+    argv=("/no/such/program",),
+    precondition=(),
+    timeout_usec=1_000_000,
+    success="",
+    stop_if="",
+)
 DROP_OLD = DropEvidence(
     gateway=MAIN,
     rule=RuleId.EVIDENCE_BOUNDED,
@@ -74,6 +92,7 @@ class World:
         self.performer = WorldPerformer(
             {MAIN: anybody}, anybody, anybody, self.collector, anybody, steps=anybody, follow=lambda _: None
         )
+        self.steps = Steps(self.collector, folder / "control.sock", self.reports.append)
 
     def offer(self, outbox: tuple[PendingPage, ...]) -> None:
         """Be the courier."""
@@ -191,7 +210,7 @@ def test_a_disk_that_hangs_keeps_nobody_from_being_told(tmp_path: Path) -> None:
 
 
 def test_what_is_too_old_is_named_and_removed_only_when_decided(tmp_path: Path) -> None:
-    """Too much evidence is a limit on record; the files go when the core's decision comes back."""
+    """That there is too much evidence is on record; the files go when the core's decision comes back."""
     old = tmp_path / "incidents" / "INC-0" / "5.1"
     old.mkdir(parents=True)
     (old / "output.log").write_bytes(b"x" * 5000)
@@ -205,11 +224,44 @@ def test_what_is_too_old_is_named_and_removed_only_when_decided(tmp_path: Path) 
 
     world = play(tmp_path, story, Bounds(incident_bytes=10**6, all_bytes=5000))
 
-    assert LimitReached(limit=EVIDENCE_KEPT, subject="incidents/INC-0/5.1", dropped=1) in world.reports
+    assert EvidenceTooOld(folders=("incidents/INC-0/5.1",)) in world.reports
     assert not old.exists()
 
 
-def test_what_cannot_be_kept_or_removed_is_a_limit(tmp_path: Path) -> None:
+def test_the_evidence_of_a_step_is_bounded_like_all_evidence(tmp_path: Path) -> None:
+    """Beyond the bounds a step keeps its reason; the limit is told, and what gives way, and then how the step ended."""
+    old = tmp_path / "incidents" / "INC-0" / "5.1"
+    old.mkdir(parents=True)
+    (old / "output.log").write_bytes(b"x" * 5000)
+
+    async def story(world: World) -> None:
+        world.steps.begin(STEP, State())
+        await world.steps.close()
+
+    world = play(tmp_path, story, Bounds(incident_bytes=0, all_bytes=5000))
+    full, kept, too_old, ended = world.reports
+
+    assert isinstance(full, LimitReached)
+    assert "INC-1 has the 0 bytes" in full.subject
+    assert isinstance(kept, EvidenceCollected)
+    assert (kept.incident, kept.folder) == (ONE, "incidents/INC-1/9.3")
+    assert sorted(file.name for file in (tmp_path / kept.folder).iterdir()) == ["about.json", "why.txt"]
+    assert too_old == EvidenceTooOld(folders=("incidents/INC-0/5.1",))
+    assert isinstance(ended, StepEnded)
+    assert ended.end is StepEnd.NOT_RUN
+
+
+def test_a_step_of_no_incident_keeps_nothing(tmp_path: Path) -> None:
+    """A run that a person began about no incident has no folder to keep its output in."""
+
+    async def story(world: World) -> None:
+        world.steps.begin(replace(STEP, incident=None), State())
+        await world.steps.close()
+
+    assert [type(each) for each in play(tmp_path, story).reports] == [StepEnded]
+
+
+def test_what_cannot_be_kept_or_removed_is_told(tmp_path: Path) -> None:
     """A file in the folder's place ends in a report, and the page goes."""
     (tmp_path / "incidents").write_text("in the way")
 
@@ -221,5 +273,8 @@ def test_what_cannot_be_kept_or_removed_is_a_limit(tmp_path: Path) -> None:
 
     world = play(tmp_path, story)
 
-    assert [each.limit for each in world.reports if isinstance(each, LimitReached)] == ["evidence", "evidence"]
+    reasons = [each.reason for each in world.reports if isinstance(each, EvidenceFailed)]
+    assert len(reasons) == len(world.reports) == 2
+    assert any("could not be kept" in reason for reason in reasons)
+    assert any("cannot be removed" in reason for reason in reasons)
     assert world.offers[-1] == ("9.2",)

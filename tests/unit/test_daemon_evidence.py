@@ -8,13 +8,24 @@ from typing import Any
 import pytest
 
 from watchdog.core.decisions import CollectEvidence, Decision
-from watchdog.core.events import Event, EvidenceCollected, HostShutdownBegan, Stamp, Stamped
+from watchdog.core.events import Event, HostShutdownBegan, Stamp, Stamped
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, Seq
 from watchdog.core.observations import ProbeCause, ProbeResult
 from watchdog.core.rules import RuleId
 from watchdog.core.state import State
 from watchdog.core.timeline import Usec
-from watchdog.daemon.evidence import BOUNDS, NOTHING, Bounds, Kept, drop_evidence, keep_evidence, owed_evidence, too_old
+from watchdog.daemon.evidence import (
+    BOUNDS,
+    NOTHING,
+    Bounds,
+    Kept,
+    Occasion,
+    drop_evidence,
+    keep_evidence,
+    owed_evidence,
+    too_old,
+)
 from watchdog.daemon.scene import LIST_BYTES_MAX, LOOKS_MAX, Scene, Witnessed, describe_scene
 from watchdog.journal.reader import Record
 from watchdog.sensors.prober import Look
@@ -85,7 +96,15 @@ def keep(
     folder: Path, action: str = "1.0", *, backend: Any = None, bounds: Bounds = BOUNDS, scene: Scene = NOTHING
 ) -> Kept:
     """Keep evidence below a folder."""
-    return keep_evidence(folder, order(action), backend or Backed(), scene=lambda: scene, bounds=bounds)
+    occasion = Occasion(
+        gateway=MAIN,
+        incident=INCIDENT,
+        action=ActionId(action),
+        rule=RuleId.EVIDENCE_FIRST,
+        because="kept first",
+        life=LifeId(1),
+    )
+    return keep_evidence(folder, occasion, backend or Backed(), scene=lambda: scene, bounds=bounds)
 
 
 def about(folder: Path, action: str = "1.0") -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """What the lookout knows of its probes, as the socket shows it."""
 
-from watchdog.control.wire import LookStatus, ProbeRow
+from watchdog.control.wire import LookStatus, ProbeRow, TookStatus
 from watchdog.core.healthpolicy import ProbeKind, ProbePolicy
 from watchdog.core.identity import GatewayName
 from watchdog.core.observations import ProbeCause, ProbeResult
 from watchdog.core.timeline import SECOND
 from watchdog.daemon.probeview import look_status, memory_cells, probe_row
+from watchdog.sensors.durations import BOUNDS_USEC, Durations
 from watchdog.sensors.prober import Look, ProbeStanding
 from watchdog.sensors.vitals import Point
 
@@ -24,7 +25,10 @@ def test_a_look_is_so_long_ago() -> None:
 def test_a_probe_is_shown_with_its_look_and_its_turn() -> None:
     """A turn that is due is due now, not in the past."""
     policy = ProbePolicy(name="health", kind=ProbeKind.TCP, target="127.0.0.1:1")
-    standing = ProbeStanding(gateway=NAME, policy=policy, last=LOOK, due_usec=41 * SECOND)
+    durations = Durations()
+    for took_usec in (1, 1_000, 1_001, 31 * SECOND):
+        durations.add(took_usec)
+    standing = ProbeStanding(gateway=NAME, policy=policy, last=LOOK, due_usec=41 * SECOND, durations=durations)
 
     assert probe_row(standing, 42 * SECOND) == ProbeRow(
         gateway="openclaw",
@@ -35,13 +39,17 @@ def test_a_probe_is_shown_with_its_look_and_its_turn() -> None:
         timeout_usec=5 * SECOND,
         due_in_usec=0,
         last=look_status(LOOK, 42 * SECOND),
+        took=TookStatus(
+            bounds_usec=list(BOUNDS_USEC), counts=[2, 1, *[0] * 11, 1], sum_usec=1 + 1_000 + 1_001 + 31 * SECOND
+        ),
     )
 
 
 def test_a_probe_that_does_not_look_has_no_turn() -> None:
     """And a program is shown as what would be typed."""
     policy = ProbePolicy(name="deep", kind=ProbeKind.EXEC, argv=("agent", "doctor"))
-    row = probe_row(ProbeStanding(gateway=NAME, policy=policy, last=None, due_usec=None), 42 * SECOND)
+    standing = ProbeStanding(gateway=NAME, policy=policy, last=None, due_usec=None, durations=Durations())
+    row = probe_row(standing, 42 * SECOND)
 
     assert (row.what, row.last, row.due_in_usec) == ("agent doctor", None, None)
 

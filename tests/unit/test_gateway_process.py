@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from watchdog.gateway.process import (
     read_age_usec,
     read_stat,
     reap,
-    signal_name,
 )
 from watchdog.origin.procfs import read_boot
 
@@ -136,8 +134,3 @@ def test_age_counts_from_the_start() -> None:
     with child("exit 0") as (process, _):
         assert 0 <= read_age_usec(process) < 20 * 1_000_000
     assert read_age_usec(replace(process, start_ticks=process.start_ticks + 10**9)) == 0
-
-
-def test_signals_without_a_name_have_their_number() -> None:
-    """Real-time signals are told by number."""
-    assert (signal_name(signal.SIGSEGV), signal_name(40)) == ("SIGSEGV", "SIG40")

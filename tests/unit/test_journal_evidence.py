@@ -8,10 +8,11 @@ import pytest
 from recorded_night import EVIDENCE, ONE, record_night
 
 from watchdog.core.decisions import CollectEvidence, DropEvidence
-from watchdog.core.events import EvidenceCollected, HostShutdownBegan
+from watchdog.core.events import HostShutdownBegan
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import ActionId
 from watchdog.core.rules import RuleId
-from watchdog.daemon.evidence import keep_evidence
+from watchdog.daemon.evidence import Occasion, keep_evidence
 from watchdog.journal.evidence import FILES_MAX, Evidence, check_evidence, owed
 from watchdog.journal.reader import JournalReader, Record
 from watchdog.journal.seal import seal
@@ -157,8 +158,10 @@ def test_seal_tells_names_and_borders_apart() -> None:
 def test_what_the_daemon_keeps_is_what_is_checked(state: Path) -> None:
     """The folder that the daemon makes, and the digest it records, fit as they are."""
     (order,) = [each for record in filed(state) for each in record.decisions if isinstance(each, CollectEvidence)]
-    other = replace(order, action=ActionId("77.1"))
-    kept = keep_evidence(state / "incidents", other, None)
+    occasion = Occasion(
+        gateway=order.gateway, incident=ONE, action=ActionId("77.1"), rule=order.rule, because=order.because
+    )
+    kept = keep_evidence(state / "incidents", occasion)
     record = filed(state)[1]
     event = EvidenceCollected(
         gateway=order.gateway, incident=ONE, folder=kept.folder, digest=kept.digest, size_bytes=kept.size_bytes

@@ -9,7 +9,8 @@ import pytest
 from sample_journal import MAIN, NOTHING, RULE, WALL, make, opened, stamped
 
 from watchdog.core.decisions import PageUpdate, QueuePage, Severity
-from watchdog.core.events import ActionRequested, EvidenceCollected, NetworkObserved, PageDelivered
+from watchdog.core.events import ActionRequested, NetworkObserved, PageDelivered
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import BootId, GatewayName, IncidentId, PageId, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.timeline import Usec
@@ -289,6 +290,15 @@ def test_an_incident_finds_its_records(journal: Journal) -> None:
     assert [record.stamped.stamp.seq for record in journal.records_of_incident(incident)] == [1, 3, 4]
     assert [record.stamped.stamp.seq for record in journal.records_of_incident(IncidentId("INC-2"))] == [1]
     assert journal.records_of_incident(IncidentId("INC-3")) == ()
+
+
+def test_the_newest_of_an_incident_are_read_alone(journal: Journal) -> None:
+    """Whoever asks for a few does not pay for a year of them."""
+    for seq in range(1, 10):
+        journal.append(stamped(seq), (opened(1),))
+
+    found = journal.records_of_incident(IncidentId("INC-1"), newest=3)
+    assert [record.stamped.stamp.seq for record in found] == [7, 8, 9]
 
 
 def test_the_answer_to_a_page_is_filed_after_a_restart_too(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_upkeep_that_broke_does_not_look_alive() -> None:
         courier = Courier({"phone": phone}, world.events.append, journal_id="j1", host="h", hear=hear, timing=timing)
         courier.follow((followed(),))
         async with asyncio.timeout(20):
-            await until(lambda: courier._upkeep["phone"]._crash is not None)
+            await until(lambda: courier._upkeep["phone"]._crashes._first is not None)
         with pytest.raises(ValueError, match="inbox is broken"):
             courier.follow(())
         await courier.close()

@@ -91,6 +91,13 @@ hold_below = "1min"
     assert (gateway.spiral.gap_max_usec, gateway.spiral.hold_below_usec) == (2 * HOUR, MINUTE)
 
 
+def test_no_identical_endings_means_never() -> None:
+    """0 is the off that the reference names; 1 would be every ending."""
+    policy = parse_policy(b'[gateway.main]\ncommand = ["a"]\nspiral.identical_page_at = 0\n', "policy.toml")
+
+    assert policy.gateways[0].spiral.identical_page_at == 0
+
+
 def test_gateways_are_sorted_by_name() -> None:
     """The order in the file is no part of the policy."""
     policy = parse_policy(b'[gateway.b]\nunit = "b.service"\n[gateway.a]\nunit = "a.service"\n', "policy.toml")

@@ -141,7 +141,7 @@ def test_a_newer_table_of_a_zones_clock_changes_says_nothing() -> None:
         ({"ready": ReadyPolicy(timeout_usec=2 * HOUR)}, {"ready": ReadyPolicy(timeout_usec=HOUR)}),
         ({"probes": (replace(PROBE, failures=9),)}, {"probes": (replace(PROBE, failures=2),)}),
         ({"probes": (replace(PROBE, verify=False),)}, {"probes": (PROBE,)}),
-        ({"probes": ()}, {"probes": (PROBE,)}),
+        ({"probes": ()}, {"probes": (replace(PROBE, liveness_only=True),)}),
         (
             {"probes": (PROBE,)},
             {"probes": (replace(PROBE, assertions=(Assertion(kind=AssertionKind.MATCHES, expected="ok"),)),)},
@@ -159,7 +159,10 @@ def test_one_way_loosens_and_the_other_tightens(looser: dict[str, Any], tighter:
     [
         ({"command": CommandPolicy(argv=("agent",))}, {"command": CommandPolicy(argv=("other",))}),
         ({"probes": (PROBE,)}, {"probes": (replace(PROBE, target="127.0.0.1:2"),)}),
-        ({"probes": ()}, {"probes": (replace(PROBE, kind=ProbeKind.EXEC, target="", argv=("x",)),)}),
+        ({"probes": ()}, {"probes": (replace(PROBE, kind=ProbeKind.EXEC, argv=("x",), liveness_only=True),)}),
+        ({"probes": ()}, {"probes": (PROBE,)}),
+        ({"probes": ()}, {"probes": (replace(PROBE, kind=ProbeKind.HEARTBEAT, target="/srv/beat"),)}),
+        ({"probes": ()}, {"probes": (replace(PROBE, liveness_only=True, fakeable=False),)}),
         ({"health": HealthPolicy()}, {"health": HealthPolicy(work_lines=("*",))}),
         ({"health": HealthPolicy()}, {"health": HealthPolicy(start_grace_usec=1)}),
         ({"observe": ()}, {"observe": (("queue", ("x",)),)}),
@@ -167,7 +170,10 @@ def test_one_way_loosens_and_the_other_tightens(looser: dict[str, Any], tighter:
     ],
 )
 def test_what_does_something_else_loosens(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Another program, another eye: nobody can say that it is harmless."""
+    """Another program, another eye: nobody can say that it is harmless.
+
+    The success of a probe may silence a finding, and the failure of one that cannot be faked may restart a gateway.
+    """
     assert set(directions(policy(**before), policy(**after))) == {Direction.LOOSENS}
 
 

@@ -5,18 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loosening import record_trace
 
-from watchdog.core.decisions import Decision
-from watchdog.core.events import PolicyLoaded, Stamped
 from watchdog.core.policy import BudgetPolicy, CommandPolicy, GatewayPolicy, Policy, SpiralPolicy, Window
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY, HOUR, MINUTE
-from watchdog.journal.store import Journal
 from watchdog.replay.backtest import Backtest, backtest
-from watchdog.replay.recording import read_recording
-from watchdog.replay.simulation import simulate
 
-TRACES = Path(__file__).parents[1] / "traces" / "open"
 NO_SPIRAL = SpiralPolicy(page_at=1000, identical_page_at=0, hold_below_usec=0)
 """So that little but the budget ends a loop."""
 TIGHT = BudgetPolicy(windows=(Window(starts=1, per_usec=10 * MINUTE),))
@@ -38,17 +33,8 @@ def tried(tmp_path: Path) -> Try:
 
     def try_out(trace: str, before: dict[str, object], after: dict[str, object]) -> Backtest:
         folder = tmp_path / "journal"
-        loaded: list[Policy] = []
         gateway = GatewayPolicy(name="main", command=CommandPolicy(argv=("recorded",)), **before)
-        with Journal.create(folder, journal_id="0123456789abcdef", machine_id="m") as journal:
-
-            def hear(stamped: Stamped, decisions: tuple[Decision, ...]) -> None:
-                if isinstance(stamped.event, PolicyLoaded):
-                    loaded.append(stamped.event.policy)
-                journal.append(stamped, decisions)
-
-            simulate(read_recording(TRACES / f"{trace}.jsonl"), Policy(gateways=(gateway,)), hear)
-        (played,) = loaded
+        played = record_trace(trace, Policy(gateways=(gateway,)), folder)
         return backtest(folder, replace(played, gateways=(replace(played.gateways[0], **after),)))
 
     return try_out

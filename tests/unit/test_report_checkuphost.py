@@ -56,6 +56,7 @@ CASES: tuple[tuple[str, Verdict, HostFindings, dict[str, Any] | None], ...] = (
     ("second-manager", Verdict.FAIL, replace(HOST, units=(replace(UNIT, manual_start_refused=False),)), status()),
     ("second-manager", Verdict.FAIL, replace(HOST, units=(replace(UNIT, drop_in=False),)), status()),
     ("stop-timeout", Verdict.WARN, replace(HOST, units=(replace(UNIT, stop_timeout_usec=39 * SECOND),)), status()),
+    ("gate", Verdict.WARN, replace(HOST, units=(replace(UNIT, open_trees=("/srv/claw",)),)), status()),
     ("policy", Verdict.FAIL, HOST, status(incidents=[incident("policy.not-committed")])),
     ("policy", Verdict.FAIL, replace(HOST, bundle_problems=("policy.toml:3: unknown key",)), status()),
     ("policy", Verdict.WARN, replace(HOST, bundle_problems=None), status()),

@@ -102,20 +102,24 @@ def test_a_crash_is_no_action(scene: Stage) -> None:
     assert read(scene).ungated == ()
 
 
-def test_what_a_person_approved_is_let_through_for_a_while(scene: Stage) -> None:
-    """An ending soon after an approval was used is that action; one much later is not."""
-    check(scene, "frobnicate --restart")
+def test_what_follows_an_approval_is_listed_beside_it(scene: Stage) -> None:
+    """An ending soon after an approval was used may be that action, or another: a person compares the two."""
+    check(scene, "rm x")
+    name = scene.state.waiting_actions[0].name
     approve(scene)
-    check(scene, "frobnicate --restart")
+    check(scene, "rm x")
     scene.wait(MINUTE)
     scene.ends(code=0)
-    at_once = read(scene).ungated
+    at_once = read(scene)
+    shown = render_gate_report(at_once, width=100, colour=False)
     scene.gets_ready()
     scene.wait(20 * MINUTE)
     scene.ends(code=0)
 
-    assert at_once == ()
-    assert len(read(scene).ungated) == 1
+    assert [each.after for each in at_once.ungated] == [name]
+    assert f"in record {at_once.ungated[0].seq}, after {name} was let through" in shown
+    assert "nothing happened past the gate that gatedog could see, 1 after an approval" in shown
+    assert [each["after"] for each in report_object(read(scene))["ungated"]] == [name, None]
 
 
 def test_an_approval_that_was_not_used_lets_nothing_through(scene: Stage) -> None:
@@ -182,6 +186,16 @@ def test_what_waits_is_shown_until_its_time_is_over(scene: Stage) -> None:
     assert f"gatedog gate approve {name}" in shown
     assert [each["name"] for each in told["waiting"]] == [name]
     assert read(scene).waiting == ()
+
+
+def test_nothing_of_what_waits_is_cut(scene: Stage) -> None:
+    """Whoever agrees to an action has read its end as well, as long as it may be."""
+    line = "; ".join(f"echo step{number}" for number in range(400)) + "; systemctl --user restart main"
+    scene.asks("agent", "gate-check", "", enclosed=ActionOffered(action="exec", argv=("sh", "-c", line)))
+    shown = render_gate_report(read(scene), width=100, colour=False)
+
+    assert "systemctl --user restart main" in " ".join(shown.split())
+    assert "\u2026" not in shown
 
 
 def test_words_of_the_agent_cannot_draw(scene: Stage) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from causal_words import causal_words
 from stage import EPOCH_USEC, Stage, gateway_policy
 from writing import edits, guesses, judges
 
@@ -16,13 +17,12 @@ from watchdog.core.events import Stamp, Stamped
 from watchdog.core.identity import BootId, IncidentId, Seq
 from watchdog.core.timeline import MINUTE, Usec
 from watchdog.journal.entry import PageIndex, row_of
-from watchdog.journal.evidencehead import Compared, compare, evidence_head, newest
+from watchdog.journal.evidencehead import Compared, compare, evidence_head, is_evidence, newest
 from watchdog.journal.reader import Record
 from watchdog.report.dossier import Dossier, object_of
 from watchdog.report.incidenthtml import render_html
 from watchdog.report.incidentmarkdown import render_markdown
 from watchdog.report.postmortem import render_draft
-from watchdog.report.postmortemlint import causal_words
 from watchdog.report.postmortempapers import UNSIGNED, papers_of
 from watchdog.report.story import explain
 
@@ -190,6 +190,18 @@ def test_the_head_covers_evidence_and_no_papers(written: Stage) -> None:
         assert not compare(before.text, other, INC, touched).fits
 
 
+def test_a_draft_names_the_evidence_that_it_holds(written: Stage) -> None:
+    """Whoever signs says how far they have read; what was written since is no evidence, what was recorded is."""
+    ends = [int(render_draft(dossier_of(written.steps)).partition("--evidence ")[2].partition("`")[0])]
+    guesses(written, "human", "INC-1", "another guess", f"#{written.incident().first_seq}")
+    ends.append(int(render_draft(dossier_of(written.steps)).partition("--evidence ")[2].partition("`")[0]))
+    written.asks("human", "incident-close", "looked at it", incident="INC-1")
+    draft = render_draft(dossier_of(written.steps))
+
+    assert ends[0] == ends[1] < len(written.steps)
+    assert f"`gatedog postmortem sign INC-1 --evidence {len(written.steps)}`" in draft
+
+
 def test_no_paper_is_lost_when_there_are_too_many_records(written: Stage) -> None:
     """A reply holds the newest evidence, and what was written however long ago."""
     for _ in range(3):
@@ -201,6 +213,17 @@ def test_no_paper_is_lost_when_there_are_too_many_records(written: Stage) -> Non
     assert len(few) == 5
     assert papers_of(INC, few) == papers_of(INC, records)
     assert few[-1] is records[-1]
+
+
+def test_evidence_keeps_its_place_beside_any_number_of_papers(written: Stage) -> None:
+    """What was written of an incident shows nothing without the records that it is about."""
+    for number in range(30):
+        edits(written, "human", "INC-1", f"cause {number}")
+    few = newest(filed_of(dossier_of(written.steps)), 8)
+
+    assert len(few) == 8
+    assert any(map(is_evidence, few))
+    assert papers_of(INC, few).written == papers_of(INC, filed_of(dossier_of(written.steps))).written
 
 
 @pytest.mark.parametrize(

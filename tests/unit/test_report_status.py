@@ -28,7 +28,7 @@ Golden = Callable[[str, str], None]
 
 
 def windows(*used: int, own: int = 0, frees: int = 0) -> list[BudgetWindow]:
-    """Build the four default windows with so many starts used, the first full one freeing in `frees`."""
+    """Build the four default windows with so many starts used; the first frees in `frees`, each other in its time."""
     sizes = (("10m", 10 * MINUTE, 5), ("1h", HOUR, 8), ("1d", DAY, 20), ("7d", 7 * DAY, 30))
     plain = [
         BudgetWindow(
@@ -37,14 +37,19 @@ def windows(*used: int, own: int = 0, frees: int = 0) -> list[BudgetWindow]:
             per_usec=per,
             used=count,
             limit=limit,
-            next_free_in_usec=frees if count >= limit else 0,
+            next_free_in_usec=frees if frees and label == "10m" else per * 7 // 10 if count else 0,
         )
         for (label, per, limit), count in zip(sizes, used, strict=True)
     ]
     return [
         *plain,
         BudgetWindow(
-            account="self_restart", label="1h", per_usec=HOUR, used=own, limit=2, next_free_in_usec=frees if own else 0
+            account="self_restart",
+            label="1h",
+            per_usec=HOUR,
+            used=own,
+            limit=2,
+            next_free_in_usec=HOUR * 7 // 10 if own else 0,
         ),
     ]
 
@@ -196,6 +201,12 @@ def page(reply: dict[str, Any], **changes: Any) -> str:
     return render(reply, **arguments)
 
 
+def untold(gateway: GatewayStatus) -> GatewayStatus:
+    """Leave out when anything is due or frees, as for whoever may be the supervised side."""
+    windows = [replace(window, next_free_in_usec=0) for window in gateway.budget]
+    return replace(gateway, next_start_in_usec=None, budget=windows)
+
+
 WAITING = PageStatus(
     page="90.4",
     incident="INC-1",
@@ -257,9 +268,10 @@ PAGES: dict[str, str] = {
     "acknowledged": page(status(HELD, incidents=(TAKEN,))),
     "slow": page(status(SLOW, incidents=(replace(INCIDENT, title="DOWN - trying"),), has_network=False)),
     "backoff": page(status(BACKOFF)),
+    "inside": page(status(untold(BACKOFF), due_told=False)),
     "foreign": page(status(FOREIGN, incidents=(FOREIGN_INCIDENT,))),
     "stale": page(
-        status(HELD, incidents=(INCIDENT,)),
+        status(untold(HELD), incidents=(INCIDENT,), due_told=False),
         now_usec=NOW + 3 * MINUTE,
         unreachable="nobody listens on the socket, so gatedog has stopped",
         next_="systemctl status gatedog",
@@ -304,6 +316,23 @@ def test_first_seven_lines_answer_everything() -> None:
 def test_well_takes_four_lines() -> None:
     """Nothing to worry about is said in four lines."""
     assert len(PAGES["healthy"].splitlines()) == 4
+
+
+def test_well_says_when_the_first_start_frees() -> None:
+    """The shortest window that counts a start says when that is over; the longer ones say it when all is not well."""
+    drawn = page(status(replace(READY, budget=windows(2, 2, 2, 3, frees=7 * MINUTE))))
+
+    assert "10m 2/5 next frees in 7m   1h 2/8   1d 2/20   7d 3/30" in drawn
+    assert len(drawn.splitlines()) == 4
+
+
+def test_inside_says_nothing_about_times() -> None:
+    """Neither when the next start is due or a budget frees, nor that none is: silence is no denial."""
+    for gateway in (HELD, BACKOFF, SLOW, replace(READY, budget=windows(1, 1, 1, 1))):
+        drawn = page(status(untold(gateway), due_told=False))
+
+        assert not re.search(r"frees|next start|is due", drawn)
+    assert "no start is due" in page(status(untold(BACKOFF)))
 
 
 def test_colour_only_adds() -> None:

@@ -23,7 +23,6 @@ from watchdog.core.endings import EndingClass, ExitRecord, Sender
 from watchdog.core.events import (
     ActionRequested,
     Event,
-    EvidenceCollected,
     MainProcessExited,
     PageDelivered,
     PageFailed,
@@ -31,6 +30,7 @@ from watchdog.core.events import (
     Stamped,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, PageId, ProcessRef, Seq
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId

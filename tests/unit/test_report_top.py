@@ -69,7 +69,7 @@ READY = GatewayStatus(
     hold_rule=None,
     next_start_in_usec=None,
     last_exit=None,
-    budget=[window("10m", 0, 5), window("1h", 1, 8)],
+    budget=[window("10m", 0, 5), window("1h", 1, 8, frees=57 * MINUTE)],
     chain=0,
     refused=None,
     enforcement="enforcing",
@@ -90,7 +90,12 @@ HELD = replace(
     ready=False,
     why="restart budget spent: 5 per 10m",
     last_exit=ExitStatus(text="ended with code 1", code=1, signal=None, last_line="boom", wall_usec=NOW),
-    budget=[window("10m", 5, 5, frees=41 * SECOND), window("1h", 6, 8), window("1h", 1, 2, account="self_restart")],
+    budget=[
+        window("10m", 5, 5, frees=41 * SECOND),
+        window("1h", 6, 8, frees=50 * MINUTE + 41 * SECOND),
+        window("1d", 7, 20, frees=19 * HOUR + 4 * MINUTE),
+        window("1h", 1, 2, frees=51 * MINUTE, account="self_restart"),
+    ],
     chain=5,
     refused=RefusalStatus(
         count=2,
@@ -171,6 +176,12 @@ def status(*gateways: GatewayStatus, **changes: Any) -> dict[str, Any]:
     return asdict(replace(reply, **changes))
 
 
+def untold(gateway: GatewayStatus) -> GatewayStatus:
+    """Leave out when anything is due or frees, as for whoever may be the supervised side."""
+    windows = [replace(window, next_free_in_usec=0) for window in gateway.budget]
+    return replace(gateway, next_start_in_usec=None, budget=windows)
+
+
 TROUBLE = status(READY, HELD, BACKOFF, incidents=[INCIDENT, TAKEN], outbox=[WAITING])
 MANY = status(HELD, *[replace(READY, name=f"gateway-{number}") for number in range(40)], has_network=False)
 DEAD = Asked(now_usec=NOW + 90 * SECOND, unreachable="nobody listens on the socket", next_command="gatedog run")
@@ -179,7 +190,7 @@ SCREENS: dict[str, str] = {
     "24": render_top(TROUBLE, Asked(now_usec=NOW), PLAIN),
     "50": render_top(TROUBLE, Asked(now_usec=NOW), Screen(width=200, height=50, colour=False)),
     "many": render_top(MANY, Asked(now_usec=NOW), PLAIN),
-    "dead": render_top(status(READY, HELD), DEAD, PLAIN),
+    "dead": render_top(status(untold(READY), untold(HELD), due_told=False), DEAD, PLAIN),
     "nothing": render_top(None, DEAD, PLAIN),
     "pipe": render_top(TROUBLE, Asked(now_usec=NOW), Screen(width=80, height=None, colour=False)),
 }
@@ -247,6 +258,22 @@ def test_strangers_cannot_draw() -> None:
 
     assert "\x1b" not in text
     assert not any(line.startswith("next") for line in text.split("\n"))
+
+
+def test_no_window_is_cut_off() -> None:
+    """A budget that is longer than a line goes on below it; what frees when is read whole."""
+    lines = render_top(status(HELD), Asked(now_usec=NOW), PLAIN).split("\n")
+    begins = next(number for number, line in enumerate(lines) if line.startswith("  budget"))
+
+    assert lines[begins].endswith("1h [######--] 6/8 frees in 50m 41s")
+    assert lines[begins + 1] == "           1d 7/20 frees in 19h 4m"
+
+
+def test_nothing_is_said_of_what_was_not_told() -> None:
+    """A reply to the supervised side draws no time to wait for."""
+    text = render_top(status(untold(BACKOFF), untold(HELD), due_told=False), Asked(now_usec=NOW), PLAIN)
+
+    assert not re.search(r"frees|next start", text)
 
 
 def test_restarts_and_memory_share_their_minutes() -> None:

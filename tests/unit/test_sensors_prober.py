@@ -275,6 +275,23 @@ def test_the_end_of_a_program_is_an_outcome(end: End | OSError, result: ProbeRes
     asyncio.run(scene())
 
 
+def test_every_look_that_found_something_out_is_counted_by_its_length() -> None:
+    """Well or ill; a probe that could not be run measured nothing."""
+
+    async def scene() -> None:
+        runner = FakePrograms(End(b"fine"), End(b"ill", 1), OSError(2, "No such file or directory"))
+        prober, _ = stage(program(), runner=runner)
+        looks = [await prober.look_now(MAIN, "p") for _ in range(3)]
+        (standing,) = prober.standings()
+
+        assert [look.result for look in looks if look] == [ProbeResult.OK, ProbeResult.FAILED, ProbeResult.ERROR]
+        assert sum(standing.durations.counts) == 2
+        assert standing.durations.sum_usec == sum(look.took_usec for look in looks[:2] if look)
+        await prober.close()
+
+    asyncio.run(scene())
+
+
 # -- words of sd_notify --------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Plan, apply, undo, remove: on a folder that stands for the machine."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,11 +125,19 @@ def test_edited_policy_keeps_its_other_lines(machine: Machine) -> None:
     assert "openclaw" not in file.read_text()
 
 
-def test_section_that_was_edited_is_left_and_told(machine: Machine) -> None:
-    """A section that a human made their own is not torn apart."""
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("\nunit", "\nport = 1\nunit"),
+        lambda text: text + '\n[gateway.openclaw.budget]\nwindows = ["6 per 10min"]\n',
+    ],
+    ids=["a line of the section", "a table for the gateway"],
+)
+def test_section_that_was_edited_is_left_and_told(machine: Machine, edit: Callable[[str], str]) -> None:
+    """A section that a human made their own is not torn apart, and what is left can be read."""
     install(machine, known(machine))
     file = machine.host.at(POLICY)
-    edited = file.read_text().replace("\nunit", "\nport = 1\nunit")
+    edited = edit(file.read_text())
     file.write_text(edited)
     plan = remove(machine)
 
@@ -343,6 +352,43 @@ def test_section_quotes_its_values() -> None:
     assert 'unit = "a\\\\x2db.service"' in text
     assert 'profile = "x\\"y"' in text
     assert "port" not in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "directory", "paths"),
+    [
+        (("/usr/bin/node", "/srv/claw/dist/index.js", "gateway"), "", ("/srv/claw/dist",)),
+        (("/usr/bin/node", "dist/index.js"), "-/srv/claw", ("/srv/claw/dist",)),
+        (("/usr/bin/node", "claw/index.js"), "~", ("/home/openclaw/claw",)),
+        (("/usr/bin/env", "A=b", "/home/openclaw/run"), "/", ("/home/openclaw/run",)),
+        (("/usr/bin/node", "/opt/claw/index.js", "--port", "1"), "/srv/claw", ()),
+        (("/srv/claw/$VERSION/run",), "", ()),
+        ((), "", ()),
+    ],
+)
+def test_the_section_guards_the_program(argv: tuple[str, ...], directory: str, paths: tuple[str, ...]) -> None:
+    """Where no shipped rule does, a rule of the gate names its folder, in a policy that can be read."""
+    unit = unit_facts(WorkingDirectory=directory)
+    found = facts(unit=replace(unit, argv=argv, program=argv[0] if argv else ""))
+    plan = make_plan(found)
+    (written,) = [put.body for put in plan.own if isinstance(put, PutFile) and put.path == POLICY]
+    (ruled,) = parse_policy(written, "policy.toml").gateways
+
+    assert [(rule.name, rule.paths) for rule in ruled.gate] == ([("program", paths)] if paths else [])
+
+
+def test_the_section_goes_with_the_rules_of_its_gate(machine: Machine) -> None:
+    """What setup wrote is taken out whole, also from between what a human wrote around it."""
+    unit = replace(unit_facts(links=(LINK,)), argv=("/usr/bin/node", "/srv/claw/index.js"))
+    mine, later = '[gateway.mine]\ncommand = ["/bin/x"]\n', '\n[gateway.later]\ncommand = ["/bin/y"]\n'
+    place = machine.write("/etc/gatedog/policy.toml", mine, mode=0o600)
+    install(machine, known(machine, unit=unit))
+    put_there = place.read_text()
+    place.write_text(put_there + later)
+    remove(machine)
+
+    assert 'paths = ["/srv/claw"]' in put_there
+    assert place.read_text() == mine + later
 
 
 def test_a_profile_that_asks_at_a_port_makes_a_whole_policy() -> None:

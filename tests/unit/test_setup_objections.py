@@ -11,6 +11,7 @@ from watchdog.core.policy import CommandPolicy, GatewayPolicy, Policy
 from watchdog.setup.facts import Facts, UserUnit, Wish
 from watchdog.setup.objections import notes, objections
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 LINK = Path("/etc/systemd/system/multi-user.target.wants/openclaw-gateway.service")
 COMMAND = Wish(name="agent", command=("/usr/bin/node", "a.js"), user="openclaw")
 
@@ -24,6 +25,15 @@ def test_good_unit_is_accepted() -> None:
     """Nothing stands against a plain service on a host that has everything."""
     assert objections(facts()) == ()
     assert objections(facts(COMMAND)) == ()
+
+
+def test_where_to_install_it_is_what_the_page_says() -> None:
+    """The command that mends an exposed program stands in the page that it names, in that form."""
+    text = said(facts(host=host_facts(exposed=("/opt/x belongs to uid 5",))))
+    command = text.partition("in a checkout: ")[2]
+
+    assert "docs/install.md" in text
+    assert f"\n$ {command}\n" in (CHECKOUT / "docs/install.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_dead_daemon_is_read_from_its_file_and_stale(fake_daemon: FakeDaemon) ->
     fake_daemon.close()
     found = daemon(fake_daemon).read(now_usec())
 
-    assert found.status == left
+    assert found.status == {**left, "due_told": False}
     assert found.stale
     assert "has stopped" in found.why
     assert found.next_command
@@ -111,6 +111,23 @@ def test_file_that_cannot_be_read_is_nothing(fake_daemon: FakeDaemon, left: str)
     found = daemon(fake_daemon).read(now_usec())
 
     assert (found.status, found.stale) == (None, True)
+
+
+def test_reading_never_says_when_a_start_is_due(fake_daemon: FakeDaemon) -> None:
+    """Whoever may ask here may be the agent: what gatedog tells us, or left in a file, goes no further."""
+    window = {"account": "restart", "label": "1h", "per_usec": 1, "used": 1, "limit": 2, "next_free_in_usec": 9}
+    told = fake_daemon.gateway(phase="backoff", next_start_in_usec=5, budget=[window])
+    fake_daemon.answer("Status", {"status": fake_daemon.status(told)})
+    answered = daemon(fake_daemon).read(now_usec())
+    (fake_daemon.path.parent / "status.json").write_text(json.dumps(fake_daemon.status(told)))
+    fake_daemon.close()
+    left = daemon(fake_daemon).read(now_usec())
+
+    for found in (answered, left):
+        assert found.status is not None
+        assert found.status["due_told"] is False
+        assert found.status["gateways"][0]["next_start_in_usec"] is None
+        assert found.status["gateways"][0]["budget"] == [{**window, "next_free_in_usec": 0}]
 
 
 def test_file_of_a_stranger_is_not_believed(fake_daemon: FakeDaemon) -> None:

@@ -47,12 +47,12 @@ def gateway(**changes: Any) -> dict[str, Any]:
     health = {"word": "healthy", "probes": [{**probe, "cause": "unknown", "detail": ""}]}
     windows = [window("restart", "10m", 2, 5), window("self_restart", "1h", 3, 2)]
     base = {"since_wall_usec": NOW - 5 * SECOND, "budget": windows, "enforcement": "enforcing", "health": health}
-    return FakeDaemon.gateway(**{**base, **changes})
+    return FakeDaemon.gateway(**{**base, "began_usec_ago": 7 * SECOND, **changes})
 
 
 def status(*gateways: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Build a Status reply of a fixed moment."""
-    base = {"started_wall_usec": NOW - 3600 * SECOND, "now_wall_usec": NOW}
+    base = {"started_wall_usec": NOW - 3600 * SECOND, "now_wall_usec": NOW, "evidence_bytes": 4096}
     return FakeDaemon.status(*(gateways or (gateway(),)), **{**base, **changes})
 
 
@@ -72,12 +72,17 @@ PAGER = {
     "given_up": [{}],
     "switches": [{"name": "hc", "last_ok_wall_usec": NOW - 30 * SECOND}, {"name": "new", "last_ok_wall_usec": None}],
 }
+TOOK = {"bounds_usec": [5_000, SECOND, 2_500_000], "counts": [3, 1, 0, 2], "sum_usec": 61_254_200}
+NO_LOOK = {"bounds_usec": [5_000], "counts": [0, 0], "sum_usec": 0}
 PROBES = (
-    {"gateway": "openclaw", "name": "http", "last": {"result": "ok", "took_usec": 4_200, "at_usec_ago": 2 * SECOND}},
-    {"gateway": "openclaw", "name": "tcp", "last": {"result": "failed", "took_usec": 9, "at_usec_ago": SECOND}},
-    {"gateway": "openclaw", "name": "odd", "last": {"result": "error", "took_usec": 1, "at_usec_ago": SECOND}},
-    {"gateway": "openclaw", "name": "new", "last": None},
+    {"gateway": "openclaw", "name": "http", "last": {"result": "ok", "at_usec_ago": 2 * SECOND}, "took": TOOK},
+    {"gateway": "openclaw", "name": "tcp", "last": {"result": "failed", "at_usec_ago": SECOND}},
+    {"gateway": "openclaw", "name": "odd", "last": {"result": "error", "at_usec_ago": SECOND}, "took": NO_LOOK},
+    {"gateway": "openclaw", "name": "new", "last": None, "took": NO_LOOK},
 )
+
+
+HELD = {"pid": None, "phase": "held", "hold": "held"}
 
 
 def reading(**changes: Any) -> Reading:
@@ -111,9 +116,7 @@ def test_metrics_look_as_agreed(golden: Callable[[str, str], None]) -> None:
         incident("info", "resolved"),
         incident("info", about=""),
     )
-    told = reading(
-        status=status(gateway(), gateway(name="b", pid=None, phase="held", hold="held"), incidents=list(left))
-    )
+    told = reading(status=status(gateway(), gateway(name="b", began_usec_ago=None, **HELD), incidents=list(left)))
     tally = Tally("j", 7)
     tally.count([record(8, HostShutdownBegan(reason="r"), charged(Charge.AUTOMATIC))])
 
@@ -175,6 +178,36 @@ def test_probe_that_could_not_look_is_neither_well_nor_ill() -> None:
     assert not [name for name in found if 'probe="new"' in name]
 
 
+def test_looks_are_counted_by_how_long_they_took() -> None:
+    """Each bound counts all that took at most so long, and the last of them all there were."""
+    found = values(render_metrics(reading(), None))
+    buckets = {name.rpartition('le="')[2][:-2]: count for name, count in found.items() if 'probe="http",le=' in name}
+
+    assert buckets == {"0.005": 3, "1": 4, "2.5": 4, "+Inf": 6}
+    assert found['gatedog_probe_duration_seconds_count{gateway="openclaw",probe="http"}'] == 6
+    assert found['gatedog_probe_duration_seconds_sum{gateway="openclaw",probe="http"}'] == 61.2542
+    assert not [name for name in found if "duration" in name and 'probe="tcp"' in name]
+
+
+def test_life_of_a_gateway_has_its_begin() -> None:
+    """To the second, so that it stands still from one look to the next; while there is no life there is none."""
+    found = values(render_metrics(reading(status=status(gateway(), gateway(name="b", began_usec_ago=None))), None))
+
+    assert found['gatedog_gateway_start_time_seconds{gateway="openclaw"}'] == NOW // SECOND - 7
+    assert 'gatedog_gateway_start_time_seconds{gateway="b"}' not in found
+
+
+def test_nobody_reads_here_when_a_budget_frees() -> None:
+    """Loopback is open to the agent as well: what is left is a number, and when there is more is not."""
+    assert not re.search("free|due|next", render_metrics(reading(), Tally("j", 1)))
+
+
+def test_evidence_that_was_not_measured_is_no_number() -> None:
+    """Nothing is said before the first look at the folder, and nothing by a daemon that does not know of it."""
+    assert values(render_metrics(reading(), None))["gatedog_evidence_bytes"] == 4096
+    assert "evidence" not in render_metrics(reading(status=status(evidence_bytes=None)), None)
+
+
 def test_overdrawn_budget_has_nothing_left() -> None:
     """More used than allowed is 0 left, and no negative number."""
     found = values(render_metrics(reading(), None))
@@ -200,7 +233,7 @@ def test_no_label_grows_without_bound() -> None:
     named = set(re.findall(r'[{,]([a-z_]+)="', render_metrics(reading(), tally)))
 
     allowed = {"account", "channel", "digest", "gateway", "initiator", "journal", "outcome", "probe", "reason"}
-    assert named <= allowed | {"requester", "rule", "severity", "state", "switch", "version", "window"}
+    assert named <= allowed | {"le", "requester", "rule", "severity", "state", "switch", "version", "window"}
 
 
 def test_what_happened_is_counted_once() -> None:
@@ -278,6 +311,7 @@ def test_every_metric_is_explained() -> None:
     rows = dict(re.findall(r"^\| `(gatedog_\w+)` \| ([\w, ]*?) *\|", page, re.MULTILINE))
     families = {each.name for module in (metrics, tally) for each in vars(module).values() if isinstance(each, Family)}
     text = (Path(__file__).parents[1] / "golden" / "web" / "metrics.prom").read_text()
+    text = re.sub(r"(seconds)_(?:bucket|sum|count)\{", r"\1{", text).replace(',le="', ',"')
     labels = {
         name: ", ".join(re.findall(r'(\w+)="', said))
         for name, said in re.findall(r"^(\w+)\{(.*)\}", text, re.MULTILINE)

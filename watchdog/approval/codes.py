@@ -71,21 +71,16 @@ def make(choose: Callable[[int], int] = secrets.randbelow) -> ReleaseCodes:
     return ReleaseCodes(codes=tuple(_grouped(word) for word in words), code_set=code_set, file_text=text + "\n")
 
 
-def check_typing(code: str) -> None:
-    """Raise Mistyped if this cannot be a code of any set; capitals, spaces and dashes are nothing. Needs no file."""
-    _word(code)
-
-
 def read_code_set(path: Path, *, euid: int | None = None) -> str:
     """Return the name of the set in `path`; raises Untrusted as `match` does."""
     return _read(path, euid)[0]
 
 
 def match(code: str, path: Path, *, euid: int | None = None) -> Comparison:
-    """Find which code of the set in `path` was typed.
+    """Find which code of the set in `path` was typed; capitals, spaces and dashes are nothing.
 
     Raises:
-        Mistyped: it cannot be a code of any set.
+        Mistyped: it cannot be a code of any set; no file was read.
         Untrusted: the file could have been written by somebody besides root and `euid`, is absent, or is no such file.
     """
     word = _word(code)

@@ -22,6 +22,8 @@ from watchdog.core.timeline import SECOND, duration_text
 from watchdog.core.values import dataclass
 
 OUTPUT_BYTES_MAX = 16 * 1024
+WORDS_MAX = 200
+"""Of what it said, so many characters are shown."""
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 
@@ -37,6 +39,13 @@ class Answer:
     status: int
     output: bytes
     errors: bytes
+
+    @property
+    def words(self) -> str:
+        """What it said, in one line for a human."""
+        said = (self.errors or self.output).decode("utf-8", "replace")
+        shown = "".join(character if character.isprintable() else " " for character in said)
+        return " ".join(shown.split())[:WORDS_MAX] or f"nothing, and exit status {self.status}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,13 @@ Invariant: `fault` is None only for that one answer. Deliberately not here: whic
 was already answered or is too old (core/proof.py).
 """
 
-import base64
-import binascii
 import time
 from pathlib import Path
 
 from watchdog.approval.challenge import KIND
 from watchdog.approval.guard import Untrusted, read_trusted, trusted_program
 from watchdog.approval.keygen import Answer, Keygen, KeygenFailed
+from watchdog.approval.revoked import ListUnreadable, revoked_among
 from watchdog.approval.signers import Signers, is_plain_name, read_signers
 from watchdog.approval.sshsig import KEY_WORDS, SshSignature, Unreadable, parse
 from watchdog.core.approval import SignatureFault
@@ -30,11 +29,8 @@ from watchdog.core.values import dataclass
 TEXT_BYTES_MAX = 64 * 1024
 REVOKED_BYTES_MAX = 1024 * 1024
 TIMEOUT_USEC = 5 * SECOND
-WORDS_MAX = 200
-"""Of what ssh-keygen said, so many characters are shown."""
 
 _NOT_VERIFIED = b"Could not verify signature.\n"
-_KRL_MAGIC = b"SSHKRL\n\x00"
 _SAID = (
     (b"Signature verification failed", SignatureFault.DOES_NOT_MATCH),
     (b"key is not permitted for use in signature namespace", SignatureFault.OTHER_NAMESPACE),
@@ -202,14 +198,14 @@ def _check(
     if answer.status == 0 and answer.output == _good_line(principal, parsed):
         return
     if answer.output != _NOT_VERIFIED or answer.status == 0:
-        raise _Faulty(SignatureFault.VERIFIER_FAILED, f"ssh-keygen gave no answer that is known: {_words(answer)}")
+        raise _Faulty(SignatureFault.VERIFIER_FAILED, f"ssh-keygen gave no answer that is known: {answer.words}")
     for words, fault in _SAID:
         if words in answer.errors:
             raise _Faulty(fault, _explain(fault, principal, parsed, answer))
     if revocations is not None and _is_revoked(keygen, parsed, revocations):
         raise _Faulty(SignatureFault.KEY_REVOKED, f"the key {parsed.fingerprint} is on the list of revoked keys")
     if answer.errors:
-        raise _Faulty(SignatureFault.VERIFIER_FAILED, f"ssh-keygen failed: {_words(answer)}")
+        raise _Faulty(SignatureFault.VERIFIER_FAILED, f"ssh-keygen failed: {answer.words}")
     raise _Faulty(SignatureFault.UNKNOWN_SIGNER, f"ssh-keygen knows no line of {principal} for {parsed.fingerprint}")
 
 
@@ -231,32 +227,11 @@ def _ask(keygen: Keygen, arguments: list[str], files: dict[str, bytes], given: b
 
 def _is_revoked(keygen: Keygen, parsed: SshSignature, revocations: bytes) -> bool:
     """Say why ssh-keygen was silent: it is for a revoked key, and for a list that it cannot read."""
-    key = base64.b64encode(parsed.key)
-    if not revocations.startswith(_KRL_MAGIC):
-        return key in _listed_keys(revocations)
-    files = {"<revoked>": revocations, "<key>": parsed.key_type.encode("ascii") + b" " + key + b"\n"}
-    answer = _ask(keygen, ["-Q", "-f", "<revoked>", "<key>"], files)
-    if answer.output.rstrip().endswith(b": REVOKED"):
-        return True
-    if answer.status == 0:
-        return False
-    raise _Faulty(SignatureFault.VERIFIER_FAILED, f"the list of revoked keys cannot be read: {_words(answer)}")
-
-
-def _listed_keys(revocations: bytes) -> frozenset[bytes]:
-    """Read a plain list of public keys; one line that is none makes ssh-keygen refuse every signature."""
-    keys = set()
-    for number, line in enumerate(revocations.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith(b"#"):
-            continue
-        try:
-            base64.b64decode(words[1], validate=True)
-        except (IndexError, binascii.Error):
-            detail = f"the list of revoked keys cannot be read: line {number} is no public key"
-            raise _Faulty(SignatureFault.VERIFIER_FAILED, detail) from None
-        keys.add(words[1])
-    return frozenset(keys)
+    try:
+        return bool(revoked_among([parsed.key], revocations, keygen))
+    except ListUnreadable as error:
+        detail = f"the list of revoked keys cannot be read: {error}"
+        raise _Faulty(SignatureFault.VERIFIER_FAILED, detail) from error
 
 
 def _explain(fault: SignatureFault, principal: str, parsed: SshSignature, answer: Answer) -> str:
@@ -269,10 +244,4 @@ def _explain(fault: SignatureFault, principal: str, parsed: SshSignature, answer
         case SignatureFault.OTHER_NAMESPACE:
             return f'the line of {principal} does not allow this: add "{parsed.namespace}" to its namespaces'
         case _:
-            return f"the signature cannot be read: {_words(answer)}"
-
-
-def _words(answer: Answer) -> str:
-    said = (answer.errors or answer.output).decode("utf-8", "replace")
-    shown = "".join(character if character.isprintable() else " " for character in said)
-    return " ".join(shown.split())[:WORDS_MAX] or f"nothing, and exit status {answer.status}"
+            return f"the signature cannot be read: {answer.words}"

@@ -15,6 +15,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from watchdog.approval.guard import read_trusted
@@ -41,6 +42,25 @@ class SignerLine:
     key_type: str
     key: str
     """The public key in base64."""
+
+    def is_open(self, namespace: str, moment: str) -> bool:
+        """Whether its options let it sign there and then; `moment` is "YYYYMMDDHHMMSS", of any zone.
+
+        Only to tell whether enough people are left: ssh-keygen judges a signature, to the second and in its zone.
+        """
+        for option in _OPTION.findall(self.options):
+            name, _, quoted = option.partition("=")
+            value = quoted.strip('"')
+            match name.lower():
+                case "namespaces" if not _fits(namespace, value.split(",")):
+                    return False
+                case "valid-before" if moment >= value.rstrip("Zz").ljust(len(moment), "0"):
+                    return False
+                case "valid-after" if moment < value.rstrip("Zz").ljust(len(moment), "0"):
+                    return False
+                case _:
+                    pass
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +122,14 @@ def parse_signers(raw: bytes) -> Signers:
 def is_plain_name(name: str) -> bool:
     """Whether it can be a principal's name: no pattern, no list, nothing that begins like an option."""
     return _NAME.fullmatch(name) is not None
+
+
+def _fits(namespace: str, patterns: list[str]) -> bool:
+    """Match as ssh-keygen does: `*` and `?` stand for letters, `!` in front takes what it fits out."""
+    plain = [each.replace("[", "[[]") for each in patterns]
+    if any(each.startswith("!") and fnmatchcase(namespace, each[1:]) for each in plain):
+        return False
+    return any(fnmatchcase(namespace, each) for each in plain if not each.startswith("!"))
 
 
 def _parse_line(text: str) -> SignerLine:

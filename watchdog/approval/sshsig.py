@@ -24,7 +24,6 @@ _VERSION = 1
 _HASH_NAMES = (b"sha256", b"sha512")
 _LINE_LENGTH = 70
 _TOUCHED = 0x01
-_PIN_GIVEN = 0x04
 
 KEY_WORDS = {
     "ssh-ed25519": "ED25519",
@@ -65,11 +64,6 @@ class SshSignature:
     def touched(self) -> bool:
         """Whether the security key says that somebody touched it for this signature."""
         return self.flags is not None and bool(self.flags & _TOUCHED)
-
-    @property
-    def pin_given(self) -> bool:
-        """Whether the security key says that it was also given a PIN or a finger."""
-        return self.flags is not None and bool(self.flags & _PIN_GIVEN)
 
     @property
     def armoured(self) -> bytes:

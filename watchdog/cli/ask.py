@@ -7,6 +7,7 @@ import click
 
 from watchdog.cli import asking
 from watchdog.cli.paths import Surroundings
+from watchdog.cli.why import why
 
 
 @click.group()
@@ -16,10 +17,10 @@ def ask() -> None:
 
 @ask.command("restart")
 @click.argument("gateway", required=False)
-@click.option("--reason", required=True, metavar="WHY", help="Shown to a human, as the agent's words.")
+@why("Shown to a human, as the agent's words.", required=True)
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.pass_obj
-def ask_restart(surroundings: Surroundings, gateway: str | None, reason: str, *, as_json: bool) -> int:
+def ask_restart(surroundings: Surroundings, gateway: str | None, message: str, *, as_json: bool) -> int:
     """Ask for a restart of the gateway."""
     chosen = asking.chosen_gateway(surroundings, gateway)
-    return asking.request(surroundings, as_json=as_json, verb="ask-restart", gateway=chosen, reason=reason)
+    return asking.request(surroundings, as_json=as_json, verb="ask-restart", gateway=chosen, reason=message)

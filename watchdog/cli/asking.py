@@ -28,6 +28,7 @@ _ANSWERS: Mapping[str, tuple[int, str]] = {
     "Busy": (TRY_LATER, "gatedog status"),
     "PermissionDenied": (NO_PERMISSION, "gatedog whoami"),
     "InvalidParameter": (USAGE, "gatedog -h"),
+    "TooLarge": (FAILED, "gatedog -h"),
     "UnknownGateway": (FAILED, "gatedog status"),
     "UnknownIncident": (FAILED, "gatedog incident list --all"),
     "UnknownProbe": (FAILED, "gatedog probe list"),

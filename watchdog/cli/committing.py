@@ -16,7 +16,7 @@ import click
 from watchdog.cli import asking, output
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import NO_PERMISSION, Trouble
-from watchdog.policyfile.bundle import POLICY_FILE, Bundle, read_bundle
+from watchdog.policyfile.bundle import POLICY_FILE, Bundle, belongs, bundle_of, read_bundle
 from watchdog.policyfile.bundlestore import BundleStore, write_bundle
 from watchdog.policyfile.defaults import find_bundle
 from watchdog.policyfile.guard import check_folder
@@ -102,7 +102,8 @@ def writable_folder(surroundings: Surroundings, rules: Mapping[str, Any], config
     folder = folder_of(surroundings, rules, config)
     if not os.access(folder, os.W_OK | os.X_OK):
         what = f"you may not write {folder}, so you could commit and not put it in place; nothing was asked"
-        ways = (f"sudo {_typed()}", f"{_typed()} --sign-only")
+        can_only_sign = any(each.name == "sign_only" for each in click.get_current_context().command.params)
+        ways = (f"sudo {_typed()}", *([f"{_typed()} --sign-only"] if can_only_sign else []))
         raise Trouble(what, exit_code=NO_PERMISSION, code="no-permission", next_=ways)
     if problems := check_folder(folder):
         raise Trouble(PolicyProblems(problems).summary(), code="policy", next_=("gatedog policy check",))
@@ -152,25 +153,43 @@ def is_in_force(surroundings: Surroundings) -> bool:
     return False
 
 
-def commit_what_lies_there(surroundings: Surroundings, folder: Path, reason: str) -> str:
+def lies_as_committed(surroundings: Surroundings, folder: Path) -> bool:
+    """Whether the bundle in its place is the committed one, as far as can be told, or there is none.
+
+    Asked before a command changes the bundle: then whatever differs afterwards is that command's doing, and whoever
+    typed it has seen it.
+    """
+    there = (*folder.glob("*"), *folder.glob("*/*"))
+    if not any(belongs(str(each.relative_to(folder))) for each in there):
+        return True
+    try:
+        rules = rules_of(surroundings)
+        return bool((str(folder), read_bundle(folder).digest) == (rules["folder"], rules["revisions"][-1]["digest"]))
+    except (Trouble, PolicyProblems):
+        return False
+
+
+def commit_what_lies_there(surroundings: Surroundings, folder: Path, reason: str, *, is_seen: bool) -> str:
     """Commit a bundle that this command has just changed, if whoever runs it may; return what is left to do.
 
-    Empty: it is committed, or was as it is. Raises Trouble when the daemon cannot be asked, or refuses the bundle.
+    `is_seen`: there is nothing in it but what they have seen. If not, somebody else's edit lies there as well, and the
+    whole of it is only proposed. Empty: it is committed, or was as it is. Raises Trouble when the daemon cannot be
+    asked, or refuses the bundle.
     """
     rules = rules_of(surroundings)
     bundle = read_bundle(folder)
     if str(folder) != rules["folder"] or bundle.digest == rules["revisions"][-1]["digest"]:
         return ""
-    gone = {name for name, _ in _committed_files(rules)} - {name for name, _ in bundle.files}
-    texts = {name: raw.decode("utf-8", "replace") for name, raw in bundle.files} | dict.fromkeys(gone, "")
-    enclosed: Any = {"kind": "BundleOffered", "files": [[name, texts[name]] for name in sorted(texts)]}
+    enclosed: Any = {"kind": "BundleOffered", "files": _offered(bundle, _committed(rules))}
     asked: dict[str, Any] = {"gateway": "", "reason": reason}
     offered = asking.call(surroundings, "Request", verb="policy-propose", enclosed=enclosed, **asked)
-    if offered["outcome"] != "granted":
+    known = [each for each in rules_of(surroundings)["proposals"] if each["digest"] == bundle.digest]
+    if offered["outcome"] != "granted" or not known:
         raise Trouble(offered["message"], rule=offered["rule"], next_=("gatedog policy check",))
-    known = [each for each in rules_of(surroundings)["proposals"] if each["digest"] == bundle.digest][-1]
-    reviewed = {"kind": "BundleReviewed", "digest": known["digest"], "effect": known["effect"]}
-    name = known["proposal"]
+    name, reviewed = known[-1]["proposal"], {"kind": "BundleReviewed"}
+    reviewed |= {"digest": known[-1]["digest"], "effect": known[-1]["effect"]}
+    if not is_seen:
+        return f"gatedog policy review {name}"
     if asking.call(surroundings, "WhoAmI")["who"]["origin"] == "human":  # a script that tried would be a page
         asking.call(surroundings, "Request", verb="policy-commit", subject=name, enclosed=reviewed, **asked)
     if rules_of(surroundings)["revisions"][-1]["digest"] != bundle.digest:
@@ -178,7 +197,20 @@ def commit_what_lies_there(surroundings: Surroundings, folder: Path, reason: str
     return ""
 
 
-def _committed_files(rules: Mapping[str, Any]) -> tuple[tuple[str, bytes], ...]:
+def _offered(bundle: Bundle, committed: Bundle) -> list[list[str]]:
+    """Return what is to be offered of a bundle: the files that differ, with no text for one that is gone.
+
+    Raises Trouble for one that is no text: a list of revoked keys may be binary, and cannot be offered then.
+    """
+    names = {name for name, _ in (*bundle.files, *committed.files) if bundle.read(name) != committed.read(name)}
+    try:
+        return [[name, (bundle.read(name) or b"").decode()] for name in sorted(names)]
+    except UnicodeDecodeError:
+        what = "a file of the bundle that was changed is no text, and so nobody can propose it"
+        raise Trouble(what, code="no-text", next_=("gatedog policy diff",)) from None
+
+
+def _committed(rules: Mapping[str, Any]) -> Bundle:
     newest = rules["revisions"][-1]
     copy = BundleStore(Path(rules["store"])).revision(newest["revision"], newest["digest"])
-    return () if copy is None else copy.files
+    return bundle_of(()) if copy is None else copy

@@ -38,13 +38,13 @@ _INCIDENT_METAVAR = "ID"
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print a completion script.
+    """Print a completion script.
 
     \b
     bash: gatedog completion bash > /etc/bash_completion.d/gatedog
     zsh:  gatedog completion zsh > /usr/local/share/zsh/site-functions/_gatedog
     fish: gatedog completion fish > ~/.config/fish/completions/gatedog.fish
-    """
+    """  # noqa: D301 - click wants the control character itself: it keeps the lines below apart
     output.say(script(shell, context.find_root().command))
 
 

@@ -13,6 +13,7 @@ import click
 from watchdog.cli import asking, output
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import REFUSED, Trouble
+from watchdog.cli.typos import did_you_mean
 from watchdog.control import client
 from watchdog.control.client import Refused, Unreachable
 from watchdog.report.escape import visible
@@ -39,16 +40,19 @@ def drill(
     from watchdog.drill.main import file, play  # noqa: PLC0415 - as above
     from watchdog.drill.record import Step  # noqa: PLC0415 - as above
 
+    if live is not None and name is None:
+        raise click.UsageError(f"Name the drill, too: gatedog drill {living.NAME} --live {live}")
     if lists or name is None:
         for each in DRILLS:
             output.say(f"{each.name:<16}{each.what}\n")
         return 0
     chosen = find(name)
     if chosen is None:
-        raise click.UsageError(f'There is no drill "{name}". See them with: gatedog drill --list')
+        meant = did_you_mean(name, [each.name for each in DRILLS])
+        raise click.UsageError(f"There is no drill {visible(name)!r}.{meant} See them with: gatedog drill --list")
     origin = _origin(surroundings)
     if origin == "supervised":
-        return _report(surroundings, {"drill": chosen.name, "passed": False, "live": False, "report": "not begun"})
+        return _refused(surroundings, chosen.name)
 
     def show(step: Step) -> None:
         mark = "ok" if step.passed else "NO"
@@ -60,24 +64,20 @@ def drill(
     else:
         click.echo(f"drill {chosen.name}: {chosen.what}. On a copy; it is gone afterwards.", err=as_json)
         report = play(chosen, show)
-    try:
-        written = file(report, folder or surroundings.state_folder() / "drills")
-    except OSError as error:
-        raise Trouble(
-            f"{report.line}; the report could not be filed: {error}", next_=("gatedog drill NAME --to FOLDER",)
-        ) from None
     if as_json:
         output.say(report.to_json() + "\n")
     else:
         output.say(f"{chosen.name} {visible(report.line)}{f' ({visible(report.trouble)})' if report.trouble else ''}\n")
-    click.echo(f"  report: {written}", err=True)
-    if live is not None:
+    if live is not None and living.is_held_after(report):
         click.echo(f'  next: gatedog release {live} -m "drill"', err=True)
-    if origin == "human":
-        words = {"drill": report.drill, "passed": report.passed, "live": report.live, "report": report.line}
-        _report(surroundings, words)
-    else:
-        click.echo("  not put on record with gatedog: that takes its daemon, and a person", err=True)
+    words = {"drill": report.drill, "passed": report.passed, "live": report.live, "report": report.line}
+    _put_on_record(surroundings, origin, words)  # before it is filed: a full disk must not hide what was done
+    try:
+        written = file(report, folder or surroundings.state_folder() / "drills")
+    except OSError as error:
+        what = f"{report.line}; the report could not be filed: {error}"
+        raise Trouble(what, next_=(f"gatedog drill {chosen.name} --to FOLDER",)) from None
+    click.echo(f"  report: {written}", err=True)
     return 0 if report.passed else 1
 
 
@@ -90,11 +90,23 @@ def _origin(surroundings: Surroundings) -> str:
     return str(reply["who"]["origin"])
 
 
-def _report(surroundings: Surroundings, words: dict[str, object]) -> int:
-    enclosed = {"kind": "DrillReported", **words}
-    return asking.request(
-        surroundings, as_json=False, verb="drill-report", subject=str(words["drill"]), enclosed=enclosed
-    )
+def _refused(surroundings: Surroundings, name: str) -> int:
+    """Have an agent's drill refused where it is recorded and told to people."""
+    words = {"drill": name, "passed": False, "live": False, "report": "not begun"}
+    return asking.request(surroundings, as_json=False, **_report(words))
+
+
+def _put_on_record(surroundings: Surroundings, origin: str, words: dict[str, object]) -> None:
+    if origin != "human":
+        click.echo("  not put on record with gatedog: that takes its daemon, and a person", err=True)
+        return
+    asked: dict[str, Any] = {"gateway": "", "reason": "", **_report(words)}
+    reply = asking.call(surroundings, "Request", asking.REQUEST_TIMEOUT_S, **asked)
+    click.echo(f"  {visible(reply['message'])}", err=True)
+
+
+def _report(words: dict[str, object]) -> dict[str, Any]:
+    return {"verb": "drill-report", "subject": words["drill"], "enclosed": {"kind": "DrillReported", **words}}
 
 
 def _make_sure(surroundings: Surroundings, name: str, gateway: str, origin: str) -> None:
@@ -108,8 +120,9 @@ def _make_sure(surroundings: Surroundings, name: str, gateway: str, origin: str)
             "a live drill is for a person at a terminal, and gatedog must be running",
             exit_code=REFUSED, code="live-drill", next_=("gatedog whoami",),
         )  # fmt: skip
-    if asking.chosen_gateway(surroundings, gateway) != gateway:
-        raise click.UsageError(f"gatedog watches no gateway {gateway}.")
+    known = [str(each["name"]) for each in asking.call(surroundings, "Status")["status"]["gateways"]]
+    if gateway not in known:
+        raise click.UsageError(f"gatedog watches no gateway {gateway}; known: {', '.join(known) or 'none'}.")
     at = time.strftime("%H:%M:%S", time.gmtime())
     click.echo(
         f"At {at} UTC this kills {gateway} again and again until gatedog holds it. It stays down until released."

@@ -139,7 +139,9 @@ def write_new(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
     except FileExistsError:
-        raise Trouble(f"{path} is there already", code="exists", next_=(f"ls -l {path}",)) from None
+        raise Trouble(
+            f"{path} is there already, and nothing is written over it", code="exists", next_=(f"ls -l {path}",)
+        ) from None
     except OSError as error:
         why = f"{path} cannot be written: {error.strerror}"
         raise Trouble(why, code="unwritable", next_=(f"ls -ld {path.parent}",)) from None

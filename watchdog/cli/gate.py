@@ -17,17 +17,20 @@ from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
 from watchdog.cli.trouble import FAILED, REFUSED, USAGE, Trouble
-from watchdog.core.action import ANSWERS, GateAnswer
+from watchdog.core.action import ANSWERS, GateAnswer, absolute
 from watchdog.core.classify import Rulebook, written_paths
 from watchdog.core.enclosure import ActionOffered, flaw_of
 from watchdog.core.gaterules import SHIPPED
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY
+from watchdog.report.actionwords import WHOLE, action_words
+from watchdog.report.escape import visible
 
+DIGITS_MAX = 18
 _SAID = {
     GateAnswer.ALLOW: "go ahead",
     GateAnswer.REFUSE: "refused",
-    GateAnswer.ASK_HUMAN: "not yet: a human is asked",
+    GateAnswer.ASK_HUMAN: "not yet",
 }
 
 
@@ -59,7 +62,7 @@ def gate_check(
     The words behind -- are the command, as it would be executed. When a human agrees, the same question with the same
     words is answered with 0, once.
     """
-    folder = os.path.abspath("." if directory is None else directory) if directory != "" else ""  # noqa: PTH100 - keeps the links
+    folder = _folder_of("." if directory is None else directory)
     offered = _with_real_paths(ActionOffered(action=action, argv=argv, paths=paths, directory=folder))
     if flaw := flaw_of(offered):
         raise Trouble(f"this cannot be judged: {flaw}", exit_code=USAGE, code="usage", next_=("gatedog gate check -h",))
@@ -89,11 +92,17 @@ def gate_check(
     return 0
 
 
+def _folder_of(directory: str) -> str:
+    """Return a folder from / on, its links kept; "" for one that is not there, or that `..` may lead elsewhere."""
+    is_plain = ".." not in directory.split("/") and os.path.isdir(directory)  # noqa: PTH112 - takes any text
+    return os.path.abspath(directory) if is_plain else ""  # noqa: PTH100 - keeps the links
+
+
 def _with_real_paths(offered: ActionOffered) -> ActionOffered:
     """Add what links lead to."""
     written = written_paths(offered, Rulebook(shipped=SHIPPED))
-    real = dict.fromkeys(os.path.realpath(path) for path in written)
-    more = tuple(path for path in real if path not in written)
+    named = {absolute(path, "") for path in written}
+    more = tuple(path for path in dict.fromkeys(map(os.path.realpath, written)) if path not in named)
     return ActionOffered(
         action=offered.action, argv=offered.argv, paths=(*offered.paths, *more), directory=offered.directory
     )
@@ -105,8 +114,30 @@ def _with_real_paths(offered: ActionOffered) -> ActionOffered:
 @provable
 @click.pass_obj
 def gate_approve(surroundings: Surroundings, identity: str, *, as_json: bool, proof: Proof) -> int:
-    """Let an action be done once, as it was described: `gatedog gate report` shows its words."""
+    """Let an action be done once, in the very words that are shown."""
+    if not as_json and (offered := _recorded(surroundings, identity)):
+        click.echo(f"approving {visible(identity)}, by its agent's own words:\n{_lines_of(offered)}", err=True)
     return asking.request(surroundings, as_json=as_json, verb="gate-approve", subject=identity, proof=proof)
+
+
+def _recorded(surroundings: Surroundings, identity: str) -> ActionOffered | None:
+    """Return what an action is, from the record that it is called by."""
+    from watchdog.control.recordreply import record_of  # noqa: PLC0415 - a check needs none of it
+    from watchdog.core.events import ActionRequested  # noqa: PLC0415 - likewise
+
+    number = identity.removeprefix("ACT-")
+    is_number = number.isascii() and number.isdecimal() and not number.startswith("0")
+    if not is_number or len(number) > DIGITS_MAX:
+        return None
+    replies = asking.stream(surroundings, "Events", after_seq=int(number) - 1, limit=1, follow=False)
+    found = [record_of(reply["record"]) for reply in replies if reply.get("record") is not None]
+    event = found[0].stamped.event if found and found[0] is not None else None
+    return event.enclosed if isinstance(event, ActionRequested) and isinstance(event.enclosed, ActionOffered) else None
+
+
+def _lines_of(offered: ActionOffered) -> str:
+    """Say an action whole, behind a mark on each line: what is cut is not agreed to, and no line of it is ours."""
+    return "\n".join(f"  | {visible(line, WHOLE)}" for line in action_words(offered).split("\n"))
 
 
 @gate.command("report")

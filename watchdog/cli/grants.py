@@ -11,6 +11,7 @@ from watchdog.cli import asking, output
 from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
+from watchdog.cli.why import SAY_WHY, why
 
 
 @click.group()
@@ -35,7 +36,7 @@ def requests_list(surroundings: Surroundings, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("request", metavar="REQ-n")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@why()
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
@@ -50,7 +51,7 @@ def grant(surroundings: Surroundings, request: str, message: str, *, as_json: bo
 @click.option("--starts", type=click.IntRange(1, 20), default=1, show_default=True, help="How many starts or restarts.")
 @click.option("--user", metavar="NAME", help="The account that is let in. Default: yours.")
 @click.option("--end", "ends", is_flag=True, help="End every permit on the gateway now.")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal; needed to begin one.")
+@why("Kept in the journal; needed to begin one.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
@@ -78,7 +79,7 @@ def permit(  # noqa: PLR0913 - click hands over each option by its name
     if for_usec is None:
         raise click.UsageError("Say for how long, such as --for 30m.")
     if not message:
-        raise click.UsageError('Say why, with -m "...".')
+        raise click.UsageError(SAY_WHY)
     return asking.request(
         surroundings,
         as_json=as_json,

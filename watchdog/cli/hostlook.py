@@ -25,7 +25,10 @@ from watchdog.policyfile.load import load_policy
 from watchdog.policyfile.pagersettings import PagerSettings
 from watchdog.policyfile.problems import PolicyProblems
 from watchdog.report.checkuphost import HostFindings, UnitFinding
+from watchdog.setup.facts import Wish
 from watchdog.setup.host import Host
+from watchdog.setup.look import unit_facts
+from watchdog.setup.policysection import open_trees
 from watchdog.setup.trust import exposed_path
 
 _PROPERTIES = "Restart,RefuseManualStart,TimeoutStopUSec,DropInPaths"
@@ -132,7 +135,14 @@ def _unit(policy: GatewayPolicy, host: Host) -> UnitFinding:
         stop_timeout_usec=_duration(shown.get("TimeoutStopUSec", "")),
         policy_stop_timeout_usec=policy.stop.timeout_usec,
         drop_in=any(path.endswith(f"/{_DROP_IN}") for path in shown.get("DropInPaths", "").split()),
+        open_trees=_open_trees(policy, host),
     )
+
+
+def _open_trees(policy: GatewayPolicy, host: Host) -> tuple[str, ...]:
+    unit = unit_facts(policy.unit, host)
+    account = host.account(unit.text("User") or "root")
+    return open_trees(unit, Wish(name=policy.name), "" if account is None else account.home, policy.gate)
 
 
 def _duration(text: str) -> int | None:

@@ -13,6 +13,7 @@ from watchdog.cli import asking, output
 from watchdog.cli.investigation import state_option
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
+from watchdog.cli.why import why
 from watchdog.core.enclosure import STANDINGS, Enclosed, HypothesisOffered, flaw_of
 
 
@@ -24,7 +25,7 @@ from watchdog.core.enclosure import STANDINGS, Enclosed, HypothesisOffered, flaw
 )
 @click.option("--refuted-by", metavar="WORDS", help="What would show that it is wrong, one line.")
 @click.option("--judge", nargs=2, type=(str, click.Choice(STANDINGS)), metavar="HYP-n STANDING", help="Humans only.")
-@click.option("-m", "--message", default="", metavar="WHY", help="Of a judgement: what showed it.")
+@why("Of a judgement: what showed it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @state_option
 @provable

@@ -13,6 +13,7 @@ from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
 from watchdog.cli.trouble import Trouble
 from watchdog.cli.untiltype import until
+from watchdog.cli.why import why
 from watchdog.report.incidentpage import render_list, render_show
 
 STORY_RECORDS = 8
@@ -43,6 +44,9 @@ def incident_list(surroundings: Surroundings, *, with_resolved: bool, like: str 
         reply = {**reply, "incidents": found}
     if as_json:
         output.say_json(reply)
+        return
+    if like is not None and not reply["incidents"]:
+        output.say(f"none like {like}\n")
         return
     colour = output.wants_colour(surroundings.environ)
     output.say(render_list(reply["incidents"], width=output.page_width(), colour=colour))
@@ -82,7 +86,7 @@ for command in (hypothesis, investigation.timeline, investigation.evidence, inve
 
 @incident.command("close")
 @click.argument("identity", metavar="ID")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@why()
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
@@ -97,7 +101,7 @@ def incident_close(surroundings: Surroundings, identity: str, message: str, *, a
 @click.argument("identity", metavar="ID")
 @click.option("--for", "for_usec", type=duration, metavar="TIME", help='How long pages rest, such as "60m".')
 @click.option("--until", "until_usec", type=until, metavar="TIME", help='Or until when, such as "07:30". At most 12h.')
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@why()
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
@@ -122,7 +126,7 @@ def ack(
 
 @click.command()
 @click.argument("identity", metavar="ID")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
+@why()
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj

@@ -8,27 +8,19 @@ import click
 from watchdog.cli import asking
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
+from watchdog.cli.why import why
 
 
 def _command(name: str, text: str, *, reason_required: bool = False) -> click.Command:
-    kept = "Kept in the journal." + ("  [required]" if reason_required else "")
-
     @click.command(name, help=text)
     @click.argument("gateway", required=False)
-    @click.option("-m", "--message", metavar="WHY", help=kept)
+    @why(required=reason_required)
     @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
     @provable
     @click.pass_obj
-    def command(
-        surroundings: Surroundings, gateway: str | None, message: str | None, *, as_json: bool, proof: Proof
-    ) -> int:
-        if reason_required and not (message or "").strip():
-            raise click.UsageError(
-                'Say why, with -m "why": it is kept in the journal, and whoever comes next reads it.'
-            )
+    def command(surroundings: Surroundings, gateway: str | None, message: str, *, as_json: bool, proof: Proof) -> int:
         chosen = asking.chosen_gateway(surroundings, gateway)
-        reason = message or ""
-        return asking.request(surroundings, as_json=as_json, verb=name, gateway=chosen, reason=reason, proof=proof)
+        return asking.request(surroundings, as_json=as_json, verb=name, gateway=chosen, reason=message, proof=proof)
 
     return command
 

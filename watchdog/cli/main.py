@@ -15,6 +15,7 @@ import click
 from watchdog import __version__
 from watchdog.cli.paths import surroundings_of_this_process
 from watchdog.cli.trouble import INTERRUPTED, Trouble, show_as_json
+from watchdog.cli.typos import did_you_mean
 
 
 class Entry(NamedTuple):
@@ -47,7 +48,7 @@ COMMANDS: Mapping[str, Entry] = {
     "requests": Entry("grants", "requests", "Who asked for what, and how it was answered."),
     "grant": Entry("grants", "grant", "Grant a request that was refused, once."),
     "permit": Entry("grants", "permit", "Let an account start a gateway a few times: for deploy tools."),
-    "runbook": Entry("runbook", "runbook", "What to do about a page: one runbook for each family of rules."),
+    "runbook": Entry("runbook", "runbook", "What to do about a page; and run, approve or close one for machines."),
     "whoami": Entry("whoami", "whoami", "Who you are to gatedog, by which rule, and how sure that is."),
     "ask": Entry("ask", "ask", "For agents: ask for what only a human may do."),
     "probe": Entry("probe", "probe", "What looks at the gateways: list it, look now, see what was seen."),
@@ -96,11 +97,7 @@ class LazyGroup(click.Group):
         word = args[0]
         if word in COMMANDS or word.startswith("-"):
             return super().resolve_command(ctx, args)
-        from difflib import get_close_matches  # noqa: PLC0415 - time that only a typo shall cost
-
-        meant = [f"'{name}'" for name in get_close_matches(word, self.list_commands(ctx))]
-        ask = f" Did you mean {' or '.join(meant)}?" if meant else ""
-        raise click.UsageError(f"No such command {word!r}.{ask}", ctx)
+        raise click.UsageError(f"No such command {word!r}.{did_you_mean(word, self.list_commands(ctx))}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """List the commands without loading them."""

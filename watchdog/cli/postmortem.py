@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -19,6 +19,7 @@ from watchdog.cli.investigation import state_option
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, how_to_sign, provable
 from watchdog.cli.trouble import COMMAND_MAX, REFUSED, Trouble
+from watchdog.core.identity import IncidentId
 from watchdog.core.rules import RuleId
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -61,7 +62,7 @@ def edit(surroundings: Surroundings, identity: str, source: str | None, *, as_js
     from watchdog.cli.sections import parse, template  # noqa: PLC0415 - likewise
 
     if source is None:
-        known = _papers(surroundings, identity).written
+        known = _papers(identity, _records(surroundings, identity)).written
         written = _edited(template(identity, None if known is None else known.text))
     else:
         written = _read(source)
@@ -80,25 +81,38 @@ def edit(surroundings: Surroundings, identity: str, source: str | None, *, as_js
 
 @postmortem.command("sign")
 @click.argument("identity", metavar="ID")
+@click.option(
+    "--evidence", "read_up_to", metavar="RECORD", help="The last record that you have read; a draft names it."
+)
 @click.option("--challenge", "target", type=_FILE, metavar="FILE", help="Write what is to be signed to a new file.")
 @click.option("--yes", is_flag=True, help="Do not ask whether this is the text you mean.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
 def sign(
-    surroundings: Surroundings, identity: str, target: Path | None, *, yes: bool, as_json: bool, proof: Proof
+    surroundings: Surroundings,
+    identity: str,
+    read_up_to: str | None,
+    target: Path | None,
+    *,
+    yes: bool,
+    as_json: bool,
+    proof: Proof,
 ) -> int:
-    """Put your name under the cause, together with the evidence there is. Humans only.
+    """Put your name under the cause, together with the evidence that you have read. Humans only.
 
+    What was recorded after RECORD is not signed, and counts as new since; without RECORD all that there is now is.
     Where signers are listed, only a signature does: sign what is shown, then hand it in with --signature. Where none
     are, a person at a terminal attests, and it is called that.
     """
-    known = _papers(surroundings, identity).written
+    records = _records(surroundings, identity)
+    known = _papers(identity, records).written
     text = None if known is None else known.text
-    enclosed = {"kind": "PostmortemOffered"} if text is None else _enclosed(text)
+    evidence = _evidence(records, read_up_to)
+    enclosed = {"kind": "PostmortemOffered"} if text is None else {**_enclosed(text), "evidence_head": evidence.named}
     parameters: dict[str, Any] = {"verb": "postmortem-sign", "incident": identity, "enclosed": enclosed, **proof}
     if text is not None and not proof.get("signature"):
-        _show(identity, text, ask=not yes and not as_json)
+        _show(identity, text, evidence, ask=not yes and not as_json)
     reply = asking.call(surroundings, "Request", asking.REQUEST_TIMEOUT_S, gateway="", reason="", **parameters)
     if as_json:
         output.say_json(reply)
@@ -127,12 +141,38 @@ def verify(surroundings: Surroundings, identity: str, bundle: Path | None, state
     return 1 if found.problems else 0
 
 
-def _papers(surroundings: Surroundings, identity: str) -> Any:
+class _Evidence(NamedTuple):
+    """What the name is put under: evidence up to a record, "#345", or "" for none; `newer` records came after it."""
+
+    named: str
+    newer: int
+
+
+def _records(surroundings: Surroundings, identity: str) -> list[Any]:
     from watchdog.control.recordreply import record_of  # noqa: PLC0415 - light imports
-    from watchdog.report.postmortempapers import papers_of  # noqa: PLC0415 - likewise
 
     reply = asking.call(surroundings, "Explain", incident=identity)
-    return papers_of(reply["incident"]["id"], filter(None, map(record_of, reply["records"])))
+    return list(filter(None, map(record_of, reply["records"])))
+
+
+def _papers(identity: str, records: list[Any]) -> Any:
+    from watchdog.report.postmortempapers import papers_of  # noqa: PLC0415 - light imports
+
+    return papers_of(IncidentId(identity), records)
+
+
+def _evidence(records: list[Any], read_up_to: str | None) -> _Evidence:
+    from watchdog.core.papers import record_cited  # noqa: PLC0415 - light imports
+    from watchdog.journal.evidencehead import is_evidence  # noqa: PLC0415 - likewise
+
+    seqs = [record.stamped.stamp.seq for record in records if is_evidence(record)]
+    if read_up_to is None:
+        return _Evidence(named=f"#{seqs[-1]}" if seqs else "", newer=0)
+    named = f"#{read_up_to.removeprefix('#')}"
+    last = record_cited(named)
+    if last is None or "/" in named:
+        raise click.UsageError(f"{read_up_to} is no record; write its number, such as 118.")
+    return _Evidence(named=named, newer=sum(seq > last for seq in seqs))
 
 
 def _enclosed(text: Any) -> dict[str, Any]:
@@ -167,10 +207,11 @@ def _read(source: str) -> str:
         raise Trouble(f"{source} is no UTF-8 text", code="unreadable", next_=(f"file {source}",)) from None
 
 
-def _show(identity: str, text: Any, *, ask: bool) -> None:
+def _show(identity: str, text: Any, evidence: _Evidence, *, ask: bool) -> None:
     from watchdog.cli.sections import shown  # noqa: PLC0415 - light imports
 
-    click.echo(f"{shown(text)}\n", err=True)
+    newer = f"; {evidence.newer} newer records are no part of it" if evidence.newer else ""
+    click.echo(f"{shown(text)}\n\nEvidence: up to record {evidence.named or '(none)'}{newer}\n", err=True)
     if ask and sys.stdin.isatty():
         click.confirm(f"Is this what you put your name under, as the cause of {identity}?", abort=True, err=True)
 

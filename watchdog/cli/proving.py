@@ -67,7 +67,8 @@ def _read_signature(name: str) -> str:
             next_=(f"ls -l {quote(name)}",),
         ) from error  # fmt: skip
     if len(raw) > SIGNATURE_BYTES_MAX or not raw.isascii():
-        raise Trouble(f"{name} is no SSH signature", exit_code=USAGE, code="signature", next_=("man ssh-keygen",))
+        what = f"{name} is no SSH signature; the same command without --signature prints how one is made"
+        raise Trouble(what, exit_code=USAGE, code="signature", next_=(f"file {quote(name)}",))
     return raw.decode("ascii")
 
 

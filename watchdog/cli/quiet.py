@@ -10,13 +10,14 @@ from watchdog.cli import asking
 from watchdog.cli.durationtype import duration
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
+from watchdog.cli.why import why
 
 
 @click.command()
 @click.argument("gateway", required=False)
 @click.option("--for", "for_usec", type=duration, metavar="TIME", help='How long, such as "2h". At most a day.')
 @click.option("--end", "ends", is_flag=True, help="End it now.")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal; needed to begin one.")
+@why("Kept in the journal; needed to begin one.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj
@@ -44,7 +45,7 @@ def maintenance(
 @click.argument("what", required=False)
 @click.option("--for", "for_usec", type=duration, metavar="TIME", help='How long, such as "1h". At most seven days.')
 @click.option("--end", "ends", is_flag=True, help="End it now; without WHAT, every silence of the gateway.")
-@click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal; needed to begin one.")
+@why("Kept in the journal; needed to begin one.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @provable
 @click.pass_obj

@@ -18,6 +18,7 @@ from watchdog.replay import backtest as other_policy
 from watchdog.replay import verification
 from watchdog.replay.recording import RecordingError
 from watchdog.replay.simulation import SimulationResult, simulate_file
+from watchdog.replay.summary import loop_words
 from watchdog.report.escape import visible
 
 SPECULATIVE_SHOWN = 10
@@ -105,7 +106,8 @@ def backtest(surroundings: Surroundings, folder: Path | None, policy: Path, *, a
     if as_json:
         first = _divergence_object(result.first) if result.first is not None else None
         speculative = [_divergence_object(each) for each in result.speculative]
-        output.say_json({"records": result.records, "first": first, "speculative": speculative})
+        loops = [_loop_object(each) for each in result.loops]
+        output.say_json({"records": result.records, "first": first, "speculative": speculative, "loops": loops})
     else:
         output.say(_backtest_text(result))
 
@@ -151,6 +153,7 @@ def _backtest_text(result: other_policy.Backtest) -> str:
     if result.first is None:
         return f"no difference on {result.records} records\n"
     lines = [f"FACT  first divergence, of {result.records} records", *_divergence_lines(result.first)]
+    lines += [f"SPECULATIVE  {visible(loop_words(each))}" for each in result.loops]
     if result.speculative:
         count = len(result.speculative)
         lines.append(f"SPECULATIVE  {count} more, each had the history gone on as recorded until then")
@@ -167,6 +170,26 @@ def _divergence_lines(each: other_policy.Divergence) -> list[str]:
     lines += [f"    was    {visible(line)}" for line in each.recorded or ("nothing",)]
     lines += [f"    would  {visible(line)}" for line in each.other or ("do nothing",)]
     return lines
+
+
+def _loop_object(each: other_policy.LoopChange) -> dict[str, object]:
+    """Say it in figures and in words. Exactly one of "more" and "fewer" is not null."""
+    more = each.more
+    return {
+        "seq": each.seq,
+        "gateway": each.gateway,
+        "incident": each.incident,
+        "more": None
+        if more is None
+        else {
+            "cycles": more.cycles,
+            "span_usec": more.span_usec,
+            "lived_usec": more.lived_usec,
+            "stopped_by": None if more.stopped_by is None else more.stopped_by.value,
+        },
+        "fewer": each.fewer,
+        "says": loop_words(each),
+    }
 
 
 def _divergence_object(each: other_policy.Divergence) -> dict[str, object]:

@@ -31,6 +31,7 @@ from watchdog.cli.committing import (
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
 from watchdog.cli.trouble import USAGE, Trouble
+from watchdog.cli.why import why
 from watchdog.policyfile.bundle import FILES_MAX, POLICY_FILE, belongs, read_bundle
 from watchdog.policyfile.bundlestore import BundleStore
 from watchdog.policyfile.guard import SIZE_MAX
@@ -39,7 +40,7 @@ from watchdog.policyfile.problems import PolicyProblems
 _CONFIG = click.Path(path_type=Path, file_okay=False)
 _PATH = click.Path(path_type=Path)
 
-_reason = click.option("--reason", "-m", default="", metavar="WHY", help="Kept in the journal, and shown to people.")
+_why = why("Kept in the journal, and shown to people.")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 _config = click.option("--config", type=_CONFIG, help="The bundle's folder, where it is not the usual one.")
 
@@ -49,7 +50,7 @@ _config = click.option("--config", type=_CONFIG, help="The bundle's folder, wher
 @click.option("--as", "name", metavar="NAME", help='Which file of the bundle it is, such as "profiles/mine.toml".')
 @click.option("--remove", "removed", multiple=True, metavar="NAME", help="Take a file out of the bundle.")
 @click.option("--again", metavar="PROP-n", help="Propose once more what another commit made stale.")
-@_reason
+@_why
 @_json
 @click.pass_obj
 def propose(
@@ -58,7 +59,7 @@ def propose(
     name: str | None,
     removed: tuple[str, ...],
     again: str | None,
-    reason: str,
+    message: str,
     *,
     as_json: bool,
 ) -> int:
@@ -75,7 +76,7 @@ def propose(
         raise click.UsageError("Name a FILE or a FOLDER, or --remove NAME, or --again PROP-n.")
     pairs = [[each, files[each]] for each in sorted(files)]
     enclosed = {"kind": "BundleOffered", "files": pairs}
-    return asking.request(surroundings, as_json=as_json, verb="policy-propose", reason=reason, enclosed=enclosed)
+    return asking.request(surroundings, as_json=as_json, verb="policy-propose", reason=message, enclosed=enclosed)
 
 
 @click.command()
@@ -98,16 +99,18 @@ def proposals(surroundings: Surroundings, *, everything: bool, as_json: bool) ->
 @_json
 @click.pass_obj
 def review(surroundings: Surroundings, proposal: str, *, as_json: bool) -> None:
-    """Say in words what a proposal would change, and what it would have changed in the recorded history."""
+    """Say in words and lines what a proposal would change, and what it would have changed in the recorded history."""
+    from watchdog.cli.differences import in_full  # noqa: PLC0415 - the other commands need none of it
+
     rules = rules_of(surroundings)
-    known = proposal_of(rules, proposal)
+    known, lines = in_full(rules, proposal_of(rules, proposal))
     tried, why_not = _tried(rules, known)
     if as_json:
-        output.say_json({"proposal": known, "backtest": tried, "no_backtest": why_not})
+        output.say_json({"proposal": known, "lines": lines, "backtest": tried, "no_backtest": why_not})
         return
     from watchdog.report.policypage import render_review  # noqa: PLC0415 - the other commands need none of it
 
-    output.say(render_review(rules, known, tried, why_not))
+    output.say(render_review(rules, known, tried, why_not, lines=lines))
 
 
 @click.command()
@@ -115,7 +118,7 @@ def review(surroundings: Surroundings, proposal: str, *, as_json: bool) -> None:
 @click.option("--reviewed", metavar="DIGEST", default="", help="What `review` said its digest is; else what it is now.")
 @click.option("--sign-only", is_flag=True, help="Only sign; somebody who may write the bundle puts it in place.")
 @_config
-@_reason
+@_why
 @_json
 @provable
 @click.pass_obj
@@ -124,7 +127,7 @@ def commit(
     proposal: str,
     reviewed: str,
     config: Path | None,
-    reason: str,
+    message: str,
     *,
     sign_only: bool,
     as_json: bool,
@@ -145,18 +148,18 @@ def commit(
     if not is_committed:
         enclosed = {"kind": "BundleReviewed", "digest": known["digest"], "effect": known["effect"]}
         name = known["proposal"]
-        asked = {"verb": "policy-commit", "subject": name, "reason": reason, "enclosed": enclosed}
+        asked = {"verb": "policy-commit", "subject": name, "reason": message, "enclosed": enclosed}
         asking.request(surroundings, as_json=as_json, proof=proof, **asked)
     return finish(surroundings, place, bundle, known["digest"], as_json=as_json)
 
 
 @click.command()
 @_config
-@_reason
+@_why
 @_json
 @provable
 @click.pass_obj
-def revert(surroundings: Surroundings, config: Path | None, reason: str, *, as_json: bool, proof: Proof) -> int:
+def revert(surroundings: Surroundings, config: Path | None, message: str, *, as_json: bool, proof: Proof) -> int:
     """Put the revision before the newest in force again, as a new one: for humans, like a commit."""
     rules = rules_of(surroundings)
     if len(rules["revisions"]) < 2:
@@ -166,7 +169,7 @@ def revert(surroundings: Surroundings, config: Path | None, reason: str, *, as_j
     bundle = BundleStore(Path(rules["store"])).revision(before["revision"], before["digest"])
     if bundle is None:
         raise no_text(rules, f"revision {before['revision']}")
-    asking.request(surroundings, as_json=as_json, verb="policy-revert", reason=reason, proof=proof)
+    asking.request(surroundings, as_json=as_json, verb="policy-revert", reason=message, proof=proof)
     return finish(surroundings, place, bundle, before["digest"], as_json=as_json)
 
 
@@ -224,13 +227,12 @@ def diff(surroundings: Surroundings, config: Path | None, *, as_json: bool) -> i
 @click.pass_obj
 def log(surroundings: Surroundings, *, as_json: bool) -> None:
     """List the revisions, newest first: when, by whom, why."""
-    reply = asking.call(surroundings, "Rules")
     if as_json:
-        output.say_json(reply)
+        output.say_json(asking.call(surroundings, "Rules"))
         return
     from watchdog.report.policypage import render_log  # noqa: PLC0415 - the other commands need none of it
 
-    output.say(render_log(reply["rules"]))
+    output.say(render_log(rules_of(surroundings)))
 
 
 # -- what is offered ---------------------------------------------------------------------------------------------
@@ -243,6 +245,9 @@ def _texts(path: Path, name: str | None) -> dict[str, str]:
         files = {str(each.relative_to(path)): each for each in inside if belongs(str(each.relative_to(path)))}
     else:
         files = {name or _name_of(path): path}
+    if not path.exists():
+        what = f"{path} cannot be read: No such file or directory"
+        raise Trouble(what, code="unreadable", next_=(f"ls -ld {quote(str(path.absolute().parent))}",))
     strange = [each for each in files if not belongs(each)]
     if strange or not files or len(files) > FILES_MAX:
         what = f"{strange[0] if strange else path} is no file of a bundle"
@@ -268,7 +273,8 @@ def _read(file: Path) -> str:
             f"{file} cannot be read: {why}", code="unreadable", next_=(f"ls -l {quote(str(file))}",)
         ) from None
     if len(raw) > SIZE_MAX:
-        raise Trouble(f"{file} is larger than {SIZE_MAX >> 10} KiB", code="too-large", next_=("gatedog policy check",))
+        what = f"{file} is larger than {SIZE_MAX >> 10} KiB, the most that a file of a bundle may be"
+        raise Trouble(what, code="too-large", next_=(f"ls -l {quote(str(file))}",))
     return text
 
 

@@ -13,6 +13,7 @@ import click
 from watchdog.cli import asking, output, runs
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import Trouble
+from watchdog.cli.typos import with_guess
 from watchdog.core.rules import RuleId
 from watchdog.report.escape import visible
 from watchdog.report.runbookpage import render_runbook
@@ -135,6 +136,6 @@ def _runbook_for(runbooks: Sequence[Runbook], wanted: str) -> Runbook:
     if any(wanted == rule.value for rule in RuleId):
         what = f"{wanted} has no runbook: nobody is told of it by itself"
         raise Trouble(what, code="no-runbook", next_=("gatedog explain", "gatedog runbook list"))
-    raise Trouble(
-        f"no rule and no runbook is called {visible(wanted)}", code="no-rule", next_=("gatedog runbook list",)
-    )
+    names = [name for each in runbooks for name in (each.name, *each.rules)]
+    what = with_guess(f"no rule and no runbook is called {visible(wanted)}", wanted, names)
+    raise Trouble(what, code="no-rule", next_=("gatedog runbook list",))

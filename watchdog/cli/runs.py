@@ -13,13 +13,13 @@ from watchdog.cli import asking, output
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.proving import Proof, provable
 from watchdog.cli.trouble import USAGE, Trouble
+from watchdog.cli.why import why
 from watchdog.report.escape import visible
 
 _RUNS = "gatedog runbook runs"
 DIGEST_MIN = 8
 """Fewer digits of a digest would be no check."""
 
-_message = click.option("-m", "--message", default="", metavar="WHY", help="Kept in the journal.")
 _json = click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 
 
@@ -44,7 +44,7 @@ def runs(surroundings: Surroundings, *, as_json: bool) -> None:
 @click.option(
     "--gateway", default="", metavar="NAME", help="What it is run on. Default: the incident's, or the only one."
 )
-@_message
+@why()
 @_json
 @provable
 @click.pass_obj
@@ -76,7 +76,7 @@ def run(
 @click.option(
     "--argv-sha256", "digest", default="", metavar="HEX", help="Only if the argv has this digest (or begins so)."
 )
-@_message
+@why()
 @_json
 @provable
 @click.pass_obj
@@ -101,7 +101,7 @@ def approve(surroundings: Surroundings, what: str, digest: str, message: str, *,
 
 @click.command("abort")
 @click.argument("what", metavar="RUN-n")
-@_message
+@why()
 @_json
 @provable
 @click.pass_obj
@@ -114,7 +114,7 @@ def abort(surroundings: Surroundings, what: str, message: str, *, as_json: bool,
 
 @click.command("close")
 @click.argument("name", metavar="NAME")
-@_message
+@why()
 @_json
 @provable
 @click.pass_obj

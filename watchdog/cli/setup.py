@@ -14,9 +14,10 @@ import click
 
 from watchdog.approval.codes import make
 from watchdog.cli import output
-from watchdog.cli.committing import commit_what_lies_there, is_in_force
+from watchdog.cli.committing import commit_what_lies_there, is_in_force, lies_as_committed
 from watchdog.cli.paths import Surroundings
 from watchdog.cli.trouble import NO_PERMISSION, TRY_LATER, Trouble
+from watchdog.cli.typos import with_guess
 from watchdog.policyfile.defaults import SYSTEM_BUNDLE
 from watchdog.policyfile.load import parse_policy
 from watchdog.policyfile.problems import PolicyProblems
@@ -73,10 +74,11 @@ def systemd(surroundings: Surroundings, /, *, is_applied: bool, **words: object)
     _show(plan, changes, host)
     if not is_applied or not changes:
         return _dry(changes, is_applied=is_applied)
+    is_seen = lies_as_committed(surroundings, SYSTEM_BUNDLE)
     _apply(changes, host, plan)
     if fresh is not None:
         output.say(f"\n{papercodes.page(fresh, plan.gateway)}")
-    _commit(surroundings, host, f"setup of {plan.gateway}")
+    _commit(surroundings, host, f"setup of {plan.gateway}", is_seen=is_seen)
     output.say(f"\ndone. {plan.unit} is owned as gateway {plan.gateway}. Next: gatedog status\n")
     return 0
 
@@ -91,11 +93,7 @@ def remove(surroundings: Surroundings, name: str | None, *, is_applied: bool) ->
     if host.uid != 0:
         raise _needs_root("what was there before is kept where only root can read it")
     known = manifests.gateways(host)
-    chosen = name or (known[0] if len(known) == 1 else "")
-    if chosen not in known:
-        there = ", ".join(known) or "none"
-        what = f"no gateway {visible(chosen)} was set up here" if chosen else "which gateway?"
-        raise Trouble(f"{what} (there are: {there})", code="unknown-gateway", next_=("gatedog setup remove NAME",))
+    chosen = to_be_removed(name, known)
     try:
         own, shared = manifests.load(chosen, host), manifests.load(SHARED, host)
     except ManifestUnusable as error:
@@ -106,6 +104,7 @@ def remove(surroundings: Surroundings, name: str | None, *, is_applied: bool) ->
     _show(plan, changes, host)
     if not is_applied:
         return _dry(changes, is_applied=False)
+    is_seen = lies_as_committed(surroundings, SYSTEM_BUNDLE)
     _apply(changes, host, None)
     manifests.place_of(chosen, host).unlink(missing_ok=True)
     if known == (chosen,):
@@ -113,7 +112,7 @@ def remove(surroundings: Surroundings, name: str | None, *, is_applied: bool) ->
         with manifests.only_one_setup(host):
             pass  # its folder goes when nothing is left in it
     else:
-        _commit(surroundings, host, f"removal of {chosen}")
+        _commit(surroundings, host, f"removal of {chosen}", is_seen=is_seen)
     output.say(f"\ndone. {plan.unit} is systemd's again.\n")
     return 0
 
@@ -123,9 +122,7 @@ def remove(surroundings: Surroundings, name: str | None, *, is_applied: bool) ->
 def codes(*, is_applied: bool) -> int:
     """Make ten new release codes, shown once; those of before are void."""
     host = Host(uid=os.geteuid())
-    if host.look(SYSTEM_BUNDLE).kind != "folder":
-        what = f"there is no {SYSTEM_BUNDLE}: gatedog owns nothing on this host"
-        raise Trouble(what, code="not-set-up", next_=("gatedog setup systemd --help",))
+    need_bundle(host)
     fresh = make()
     change = papercodes.put(fresh.file_text.encode())
     plan = _codes_plan(change, host)
@@ -135,6 +132,26 @@ def codes(*, is_applied: bool) -> int:
     _apply(plan.changes, host, plan if plan.gateway else None)
     output.say(f"\n{papercodes.page(fresh, plan.gateway or 'NAME')}")
     return 0
+
+
+def to_be_removed(name: str | None, known: Sequence[str]) -> str:
+    """Return the gateway that is meant: the one that was named, or the only one. Raises Trouble."""
+    if not known:
+        what = "no gateway was set up here, so there is nothing to give back"
+        raise Trouble(what, code="unknown-gateway", next_=("gatedog setup systemd --help",))
+    chosen = name or (known[0] if len(known) == 1 else "")
+    if chosen not in known:
+        what = f"no gateway {visible(chosen)} was set up here" if chosen else "several gateways were set up: say which"
+        ways = tuple(f"gatedog setup remove {each}" for each in known)
+        raise Trouble(with_guess(what, chosen, known), code="unknown-gateway", next_=ways)
+    return chosen
+
+
+def need_bundle(host: Host) -> None:
+    """Raise Trouble where nothing was set up."""
+    if host.look(SYSTEM_BUNDLE).kind != "folder":
+        what = f"there is no {SYSTEM_BUNDLE}: gatedog owns nothing on this host"
+        raise Trouble(what, code="not-set-up", next_=("gatedog setup systemd --help",))
 
 
 def _codes_plan(change: PutFile, host: Host) -> Plan:
@@ -245,16 +262,18 @@ def _apply(changes: Sequence[Change], host: Host, plan: Plan | None) -> None:
         raise Trouble(why, code="not-applied", next_=(f"ls -ld {error.filename}",)) from None
 
 
-def _commit(surroundings: Surroundings, host: Host, reason: str) -> None:
+def _commit(surroundings: Surroundings, host: Host, reason: str, *, is_seen: bool) -> None:
     """Commit the rules that were changed, where a gatedog runs by others and whoever types this may; else say how."""
     try:
-        left = commit_what_lies_there(surroundings, SYSTEM_BUNDLE, reason)
+        left = commit_what_lies_there(surroundings, SYSTEM_BUNDLE, reason, is_seen=is_seen)
         if not left and not is_in_force(surroundings):
             host.run(RESTART)  # another gateway takes one; it ends none
     except Trouble as error:
         if error.code != "unreachable":
             output.say(f"\nnote: the changed rules are not in force: {visible(error.message)}\n")
         return
+    if left and not is_seen:
+        output.say("\nnote: the rules in /etc/gatedog held more than was committed, so they are only proposed\n")
     if left:
         output.say(f"\nnote: the changed rules are not in force; they wait for a human: {left}\n")
 

@@ -125,5 +125,5 @@ def ask_status(surroundings: Surroundings, timeout_s: float) -> tuple[dict[str, 
             raise Trouble(message, exit_code=UNKNOWN, code="unreachable", next_=(error.next_command,)) from None
         return _checked({"status": found}), error
     except Refused as error:
-        raise Trouble(str(error), exit_code=UNKNOWN, code=error.code, next_=("gatedog status",)) from None
+        raise Trouble(str(error), exit_code=UNKNOWN, code=error.code, next_=("gatedog whoami",)) from None
     return _checked(answered), None

@@ -29,7 +29,7 @@ def web(surroundings: Surroundings, listen: str | None, path: Path | None, hosts
     try:
         from watchdog.web import serving  # noqa: PLC0415 - the extra; every other command works without it
     except ImportError as missing:
-        ways = ("pipx inject gatedog aiohttp", "pip install 'gatedog[web]'", "gatedog metrics")
+        ways = ("pipx inject gatedog aiohttp", "pip install aiohttp", "gatedog metrics")
         why = f"the page needs the extra [web], which is not installed ({missing.name})"
         raise Trouble(why, code="no-extra", next_=ways) from None
     try:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from watchdog.control.places import Unreachable, find_socket, is_trusted, socket_path, trusted_uids
+from watchdog.control.places import SYSTEM_SOCKET, Unreachable, find_socket, is_trusted, socket_path, trusted_uids
 
 __all__ = ["Refused", "Unreachable", "call", "find_socket", "socket_path", "stream"]
 
@@ -72,11 +72,11 @@ def _connect(path: Path, timeout: float) -> socket.socket:
         _check_trust(connection, path)
     except FileNotFoundError:
         connection.close()
-        raise Unreachable(str(path), "there is no such socket, so no gatedog runs here", "gatedog run") from None
+        raise Unreachable(str(path), "there is no such socket, so no gatedog runs here", _begin(path)) from None
     except ConnectionRefusedError:
         connection.close()
         why = "nobody listens on the socket, so gatedog has stopped"
-        raise Unreachable(str(path), why, "systemctl status gatedog, or gatedog run") from None
+        raise Unreachable(str(path), why, _begin(path)) from None
     except BlockingIOError:
         connection.close()
         raise Unreachable(str(path), "too many others wait before us", "systemctl status gatedog") from None
@@ -95,7 +95,12 @@ def _check_trust(connection: socket.socket, path: Path) -> None:
     _, listener_uid, _ = struct.unpack("3i", raw)
     if listener_uid not in trusted_uids(path, own_uid) or not is_trusted(path, own_uid):
         why = f"the socket, its folder or the process behind it (uid {listener_uid}) is not root's or yours alone"
-        raise Unreachable(str(path), why, f"ls -ld {path} {path.parent}, or run this as that user")
+        raise Unreachable(str(path), f"{why}; ask as that user, or as root", f"ls -ld {path} {path.parent}")
+
+
+def _begin(path: Path) -> str:
+    """Say how the gatedog of a socket is looked after: the system's by systemd, a person's own by hand."""
+    return "systemctl status gatedog" if path == SYSTEM_SOCKET else "gatedog run -- COMMAND"
 
 
 def _message(method: str, parameters: Mapping[str, object] | None, *, more: bool) -> bytes:
@@ -187,7 +192,7 @@ def _sentence(code: str, parameters: dict[str, object]) -> str:
         return f"{message}; try again in {max(wait // 1_000_000, 1)} s" if isinstance(wait, int) else message
     match code:
         case "UnknownIncident":
-            return f"there is no incident {parameters.get('incident')}; see 'gatedog incident list'"
+            return f"there is no incident {parameters.get('incident')}"
         case "UnknownProbe":
             return f"{parameters.get('gateway')} has no probe {parameters.get('probe')}"
         case "UnknownVerb":
@@ -195,7 +200,7 @@ def _sentence(code: str, parameters: dict[str, object]) -> str:
         case "InvalidParameter":
             return f"gatedog does not accept this {parameters.get('parameter')}"
         case "TooLarge":
-            return f"the message is larger than {parameters.get('limit_bytes')} bytes"
+            return f"the message is larger than {parameters.get('limit_bytes')} bytes; say it shorter"
         case "Failed":
             return "gatedog met a defect of its own; what it was stands in its log"
         case _:

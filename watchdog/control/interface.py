@@ -30,14 +30,16 @@ from watchdog.control.wire import (
     WhoStatus,
 )
 from watchdog.core.decisions import Severity
-from watchdog.core.enclosure import Enclosed, flaw_of
+from watchdog.core.enclosure import ActionOffered, Enclosed, flaw_of
 from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import GatewayName, IncidentId
 from watchdog.core.peer import Peer
 from watchdog.core.rules import RuleId
 from watchdog.core.timeline import DAY
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS
 from watchdog.journal.codec import CodecError, decode
+from watchdog.origin.named import named_members
 
 NAME = "io.gatedog.Supervisor"
 
@@ -132,7 +134,7 @@ class Failed(TypedVarlinkErrorReply, interface=NAME):
 class SupervisorInterface(VarlinkInterface, name=NAME):
     """gatedog stands outside the gateways of AI agents: it owns their lifecycle, and a human holds the pen.
 
-    Everybody may read. Who a Request comes from is taken from the kernel, never from the request.
+    Everybody may read. Who a call comes from is taken from the kernel, never from the call.
     Times are integer microseconds; "wall" is since the epoch, "ago" and "in" are distances from now.
     """
 
@@ -145,8 +147,11 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
 
     @varlinkmethod(return_parameter="status")
     def Status(self) -> StatusReply:  # noqa: N802  (Varlink methods are capitalised)
-        """Say how everything stands: gateways, open incidents, undelivered pages."""
-        return self._supervision.status()
+        """Say how everything stands: gateways, open incidents, undelivered pages.
+
+        Inside a gateway it is not said when a start is due or a window frees: due_told is false then.
+        """
+        return self._supervision.status(self._identify())
 
     @varlinkmethod(return_parameter="pager")
     def Pager(self) -> PagerStatus:  # noqa: N802  (Varlink methods are capitalised)
@@ -171,7 +176,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         code: str | None = None,
         enclosed: Foreign | None = None,
     ) -> RequestReply:
-        """Ask for something. The answer is in the journal before it is given.
+        """Ask for something. The answer is in the journal before it is given, but for a gate-check of what only looks.
 
         verb: start, stop, restart, hold, release, reset-budget, ask-restart, ack, unack, incident-close, page-test,
         page-retry, maintenance, maintenance-end, silence, silence-end, grant, permit, permit-end, hypothesise,
@@ -186,18 +191,21 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         enclosed: what the verb takes besides words, an object with its "kind": HypothesisOffered, PostmortemOffered,
         BundleOffered, BundleReviewed, ActionOffered, StepReviewed or DrillReported; their fields: core/enclosure.py.
         """
+        known = _verb(verb)
+        peer, brought = self._identify(), None if enclosed is None else _enclosed(known, enclosed)
         event = ActionRequested(
             gateway=GatewayName(_name("gateway", gateway)),
-            verb=_verb(verb),
+            verb=known,
             reason=one_line(reason),
-            peer=self._identify(),
+            peer=peer,
             incident=None if incident is None else IncidentId(_name("incident", incident)),
             for_usec=_duration("for_usec", for_usec),
             severity=_severity(severity),
             subject="" if subject is None else _name("subject", subject),
             uid=None if uid is None else _within("uid", uid, 0, UID_MAX),
             starts=None if starts is None else _within("starts", starts, 1, STARTS_MAX),
-            enclosed=None if enclosed is None else _enclosed(enclosed),
+            enclosed=brought,
+            own_pids=self._own_pids(peer, brought),
         )
         offered = Offered(
             signer="" if signer is None else _name("signer", signer),
@@ -221,6 +229,12 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             challenge=answer.challenge,
         )
 
+    def _own_pids(self, peer: Peer, enclosed: Enclosed | None) -> tuple[int, ...]:
+        # In another pid namespace the same number is another process.
+        if not isinstance(enclosed, ActionOffered) or not peer.same_pid_namespace:
+            return ()
+        return named_members(enclosed.argv, self._supervision.life_marks())
+
     @varlinkmethod(return_parameter="requests")
     def Requests(self) -> list[AskedStatus]:  # noqa: N802  (Varlink methods are capitalised)
         """List the requests that are remembered, newest first: who asked for what, and how it was answered."""
@@ -240,7 +254,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         A negative after_seq counts back from the newest. With follow, records keep coming as they are written.
         """
         seq, batch_max = _within("after_seq", after_seq, -SEQ_MAX, SEQ_MAX), _within("limit", limit, 1, RECORDS_MAX)
-        batch = self._supervision.records(seq, batch_max)
+        batch = await self._supervision.records(seq, batch_max)
         while True:
             for record in batch:
                 seq = record["seq"]
@@ -250,7 +264,7 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
             if not batch:
                 seq = max(seq, 0)
                 await self._supervision.changed(seq)
-            batch = self._supervision.records(seq, batch_max)
+            batch = await self._supervision.records(seq, batch_max)
 
     @varlinkmethod(return_parameter="incidents")
     def Incidents(  # noqa: N802  (Varlink methods are capitalised)
@@ -262,9 +276,12 @@ class SupervisorInterface(VarlinkInterface, name=NAME):
         return self._supervision.incidents(closed=all)
 
     @varlinkmethod(allow_foreign=True)
-    def Explain(self, *, incident: str) -> ExplainReply:  # noqa: N802  (Varlink methods are capitalised)
-        """Return an incident with the journal records that it is made of, oldest first."""
-        found = self._supervision.explain(IncidentId(_name("incident", incident)), RECORDS_MAX)
+    async def Explain(self, *, incident: str) -> ExplainReply:  # noqa: N802  (Varlink methods are capitalised)
+        """Return an incident with the journal records that it is made of, oldest first.
+
+        Of very many it is all that were written of it, and the newest. It is metered like a Request.
+        """
+        found = await self._supervision.explain(IncidentId(_name("incident", incident)), RECORDS_MAX)
         if found is None:
             raise UnknownIncident(incident=incident)
         story, records = found
@@ -352,12 +369,14 @@ def _proof(parameter: str, text: str) -> str:
     return text
 
 
-def _enclosed(value: Foreign) -> Enclosed:
+def _enclosed(verb: Verb, value: Foreign) -> Enclosed:
+    takes = VERBS[verb].takes
     try:
         enclosed: Enclosed = decode(Enclosed, value)
     except CodecError:
         raise InvalidParameter(parameter="enclosed") from None
-    if flaw_of(enclosed):
+    # What a verb has no use for would go on record all the same, as large as the message may be.
+    if takes is None or not isinstance(enclosed, takes) or flaw_of(enclosed):
         raise InvalidParameter(parameter="enclosed")
     return enclosed
 

@@ -1,10 +1,11 @@
 """The core's state as a Status reply: pure functions, no clock and no lookups.
 
 Invariant: the reply says what the state says, never more. What is not known is None or a word for it, never a healthy
-default. The same object is what the socket answers, what `--json` prints and what status.json holds.
+default. The same object is what the socket answers, what `--json` prints and what status.json holds; when a start is
+due or a window frees is in it only for whom it is made to be told.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from watchdog.control.healthreply import health_reply, quiet_reply
@@ -50,10 +51,15 @@ class SupervisorFacts:
     """What each gateway is, in a few words, where the policy's own words are not the best ones."""
     memory: tuple[tuple[GatewayName, tuple[int, ...]], ...] = ()
     """What GatewayStatus.memory_kib says of each."""
+    evidence_bytes: int | None = None
 
 
-def status_reply(state: State, facts: SupervisorFacts) -> StatusReply:
-    """Say how everything stands."""
+def status_reply(state: State, facts: SupervisorFacts, *, due_told: bool = True) -> StatusReply:
+    """Say how everything stands; without `due_told`, not when a start is due or a window frees.
+
+    An agent that reads when its budget frees can wait for that moment. Records and policy let it work that out; nobody
+    has to do it for them.
+    """
     return StatusReply(
         version=facts.version,
         pid=facts.pid,
@@ -65,7 +71,7 @@ def status_reply(state: State, facts: SupervisorFacts) -> StatusReply:
         clock_uncertain=state.clock.uncertain,
         has_network=state.has_network,
         host_going_down=state.host_going_down,
-        gateways=[_gateway(state, gateway, facts) for gateway in state.gateways],
+        gateways=[_gateway(state, gateway, facts, due_told=due_told) for gateway in state.gateways],
         incidents=incident_replies(state, facts.now_usec, closed=False),
         outbox=[
             PageStatus(
@@ -80,6 +86,8 @@ def status_reply(state: State, facts: SupervisorFacts) -> StatusReply:
             if pending.waiting
         ],
         drilled_wall_usec=max((each.wall_usec for each in state.drills if each.passed), default=None),
+        due_told=due_told,
+        evidence_bytes=facts.evidence_bytes,
     )
 
 
@@ -130,7 +138,7 @@ def _cause_word(cause: CauseMark | None) -> str:
     return "attested" if cause.attested else "signed"
 
 
-def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> GatewayStatus:
+def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts, *, due_told: bool) -> GatewayStatus:
     policy = next((one for one in state.policy.gateways if one.name == gateway.name), None) if state.policy else None
     life = gateway.life
     return GatewayStatus(
@@ -147,9 +155,9 @@ def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> Gat
         what=dict(facts.commands).get(gateway.name) or _what(policy),
         why=_why(gateway),
         hold_rule=None if gateway.hold_rule is None else gateway.hold_rule.value,
-        next_start_in_usec=_next_start(state, gateway, facts.now_usec),
+        next_start_in_usec=_next_start(state, gateway, facts.now_usec) if due_told else None,
         last_exit=_last_exit(gateway),
-        budget=_budget(gateway, policy, facts.now_usec),
+        budget=_budget(gateway, policy, facts.now_usec, due_told=due_told),
         chain=len(gateway.chain),
         refused=_refused(gateway),
         enforcement=_enforcement(gateway),
@@ -159,6 +167,7 @@ def _gateway(state: State, gateway: GatewayState, facts: SupervisorFacts) -> Gat
         maintenance=None if gateway.maintenance is None else quiet_reply(gateway.maintenance, facts.now_usec),
         silences=[quiet_reply(silence, facts.now_usec) for silence in gateway.silences],
         memory_kib=list(dict(facts.memory).get(gateway.name, ())),
+        began_usec_ago=None if life is None else max(facts.now_usec - life.began_usec, 0),
     )
 
 
@@ -233,12 +242,15 @@ def _next_start(state: State, gateway: GatewayState, now_usec: Usec) -> int | No
     return None
 
 
-def _budget(gateway: GatewayState, policy: GatewayPolicy | None, now_usec: Usec) -> list[BudgetWindow]:
+def _budget(
+    gateway: GatewayState, policy: GatewayPolicy | None, now_usec: Usec, *, due_told: bool
+) -> list[BudgetWindow]:
     if policy is None:
         return []
     plain = [_window("restart", gateway, one, PLAIN_ACCOUNTS, now_usec) for one in policy.budget.windows]
     own = [_window("self_restart", gateway, one, SELF_RESTART_ACCOUNTS, now_usec) for one in policy.budget.self_restart]
-    return plain + own
+    told = plain + own
+    return told if due_told else [replace(each, next_free_in_usec=0) for each in told]
 
 
 def _window(

@@ -1,7 +1,8 @@
-"""The core's memory of the rules as the reply that travels (ruleswire.py)."""
+"""The core's memory of the rules as the reply that travels (revisionswire.py)."""
 
 from watchdog.control.revisionswire import ProposalStatus, RevisionStatus, RulesStatus
 from watchdog.core.bundle import Proposal, Revision
+from watchdog.core.proposals import signatures_needed
 from watchdog.core.state import State
 
 
@@ -9,16 +10,15 @@ def rules_reply(state: State, folder: str, store: str) -> RulesStatus:
     """Say which rules count, and which are proposed."""
     rules = state.rules
     committed = 0 if rules.committed is None else rules.committed.number
-    min_signers = 1 if state.policy is None else state.policy.min_signers
     return RulesStatus(
         folder=folder,
         store=store,
         committed=committed,
         in_force=rules.in_force,
         trouble=rules.trouble,
-        min_signers=min_signers,
+        min_signers=1 if state.policy is None else state.policy.min_signers,
         revisions=[_revision(each) for each in rules.revisions],
-        proposals=[_proposal(each, committed, min_signers) for each in rules.proposals],
+        proposals=[_proposal(state, each, committed) for each in rules.proposals],
     )
 
 
@@ -35,7 +35,7 @@ def _revision(revision: Revision) -> RevisionStatus:
     )
 
 
-def _proposal(proposal: Proposal, committed: int, min_signers: int) -> ProposalStatus:
+def _proposal(state: State, proposal: Proposal, committed: int) -> ProposalStatus:
     return ProposalStatus(
         proposal=proposal.proposal,
         who=proposal.who,
@@ -48,7 +48,7 @@ def _proposal(proposal: Proposal, committed: int, min_signers: int) -> ProposalS
         loosens=list(proposal.loosens),
         changes=list(proposal.changes),
         signed=[each.principal for each in proposal.given],
-        needed=min_signers if proposal.loosens else 1,
+        needed=signatures_needed(state, proposal),
         revision=proposal.revision,
         stale=proposal.revision is None and proposal.base != committed,
     )

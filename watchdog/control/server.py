@@ -84,8 +84,8 @@ class ControlServer:
         self._limits = limits or ControlLimits()
         self._requests = TokenBuckets(self._limits.requests)
         self._reads = TokenBuckets(self._limits.reads)
-        # A look costs a connection or a program, so it is no mere reading; its bucket is its own, lest a flood of
-        # looks uses up what a person of the same uid needs to ask for something.
+        # A look costs a connection or a program, a story a thousand records, so neither is mere reading; their bucket
+        # is their own, lest a flood of them uses up what a person of the same uid needs to ask for something.
         self._looks = TokenBuckets(self._limits.requests)
         self._connections: Counter[int] = Counter()
         # A burst of nothing: these count and report what was turned away, in the same measure as the rates.
@@ -223,7 +223,7 @@ class ControlServer:
         match call.method.removeprefix(f"{NAME}."):
             case "Request":
                 buckets, limit = self._requests, "requests"
-            case "ProbeRun":
+            case "ProbeRun" | "Explain":
                 buckets, limit = self._looks, "looks"
             case _:
                 buckets, limit = self._reads, "reads"

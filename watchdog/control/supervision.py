@@ -1,8 +1,9 @@
 """What the control room needs from the daemon.
 
-Invariant: the only way from the socket into the daemon is through these calls. Reading returns at once and changes
-nothing; `request` alone has effects, and it returns after the answer was committed to the journal. `probe_run` looks at
-the world once more, and what it sees counts like any other look.
+Invariant: the only way from the socket into the daemon is through these calls. Reading changes nothing, and returns at
+once but for records of the journal, which are read beside the loop; `request` alone has effects, and it returns after
+the answer was committed to the journal, but for a check of what only looks: that has no effect, and no record.
+`probe_run` looks at the world once more, and what it sees counts like any other look.
 """
 
 from typing import Protocol
@@ -64,8 +65,8 @@ class RequestNotTaken(Exception):  # noqa: N818  (an answer to one asker, not a 
 class Supervision(Protocol):
     """The daemon, as seen from the socket. All of it runs in the daemon's one event loop."""
 
-    def status(self) -> StatusReply:
-        """Say how everything stands."""
+    def status(self, peer: Peer | None) -> StatusReply:
+        """Say how everything stands, to this peer; None: to whoever may come to read it."""
 
     def pager(self) -> PagerStatus:
         """Say what waits for whom, and how the ways out are doing."""
@@ -85,7 +86,7 @@ class Supervision(Protocol):
     def rules(self, *, look: bool) -> RulesStatus:
         """Say which rules count; with `look`, have the bundle's folder looked at as well."""
 
-    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+    async def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Return at most `limit` records after `after_seq`, oldest first; below 0 it counts back from the newest."""
 
     async def changed(self, after_seq: int) -> None:
@@ -94,7 +95,7 @@ class Supervision(Protocol):
     def incidents(self, *, closed: bool) -> list[IncidentStatus]:
         """List open incidents, with `closed` the remembered resolved ones, too; newest first."""
 
-    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+    async def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         """Return an incident with at most `limit` of its records; None when there is no such incident."""
 
     def probes(self) -> list[ProbeRow]:

@@ -5,7 +5,7 @@ among its own. Invariant: no clock is read here, time comes in with each call; a
 account with many subordinate uids gets one shared bucket for all that do not fit.
 """
 
-from watchdog.core.timeline import MINUTE, SECOND
+from watchdog.core.timeline import HOUR, SECOND
 from watchdog.core.values import dataclass
 
 _TOKEN = SECOND
@@ -39,22 +39,26 @@ class _Bucket:
 class TokenBuckets:
     """The buckets of one kind of call."""
 
-    def __init__(self, rate: Rate, *, report_every_usec: int = MINUTE, uids_max: int = UIDS_MAX) -> None:
+    def __init__(self, rate: Rate, *, report_every_usec: int = HOUR, uids_max: int = UIDS_MAX) -> None:
         self._rate = rate
         self._report_every_usec = report_every_usec
         self._uids_max = uids_max
         self._buckets: dict[int, _Bucket] = {}
 
-    def take(self, uid: int, now_usec: int) -> int:
-        """Take one token: 0 when it was there, else the microseconds until the next one."""
+    def take(self, uid: int, now_usec: int, count: int = 1) -> int:
+        """Take a token, or `count` of them: 0 when they were there, else the microseconds until they are.
+
+        More than the burst is never there: a full bucket is emptied by it.
+        """
+        wanted = min(count, max(self._rate.burst, 1)) * _TOKEN
         bucket = self._find(uid, now_usec)
         bucket.level = self._level(bucket, now_usec)
         bucket.at_usec = max(bucket.at_usec, now_usec)
-        if bucket.level >= _TOKEN:
-            bucket.level -= _TOKEN
+        if bucket.level >= wanted:
+            bucket.level -= wanted
             return 0
         bucket.dropped += 1
-        return -(-(_TOKEN - bucket.level) // self._rate.per_second)
+        return -(-(wanted - bucket.level) // self._rate.per_second)
 
     def drops_to_report(self, uid: int, now_usec: int) -> int:
         """Return how many calls were turned away since the last report, at most once in a while; else 0."""

@@ -25,7 +25,10 @@ class ExitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetWindow:
-    """One sliding window. `account` is "restart" (all automatic and foreign starts) or "self_restart"."""
+    """One sliding window. `account` is "restart" (all automatic and foreign starts) or "self_restart".
+
+    `next_free_in_usec` is when it allows one start more than now; 0 when none is counted, or when that is not told.
+    """
 
     account: str
     label: str
@@ -98,7 +101,8 @@ class GatewayStatus:
     """One gateway. `word` is the state in the words of people, `why` the sentence that goes with it.
 
     `memory_kib` is the most resident memory of all its processes, KiB, in each three minutes of the last two hours,
-    oldest first; 0 where none was measured, and empty when none was in all of them.
+    oldest first; 0 where none was measured, and empty when none was in all of them. `began_usec_ago` is when the life
+    began that `pid` and `life` are of.
     """
 
     name: str
@@ -126,6 +130,7 @@ class GatewayStatus:
     maintenance: QuietStatus | None = None
     silences: list[QuietStatus] = field(default_factory=list)
     memory_kib: list[int] = field(default_factory=list)
+    began_usec_ago: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +257,19 @@ class LookStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TookStatus:
+    """How long a probe's looks took since the daemon's start, of those that found the gateway well or ill.
+
+    `counts` are the looks that took at most as long as each of `bounds_usec`, and longer than the one before it; the
+    last, those that took longer than all.
+    """
+
+    bounds_usec: list[int]
+    counts: list[int]
+    sum_usec: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRow:
     """One probe of the policy, and its last look since the start. `due_in_usec` is null while it does not look."""
 
@@ -263,6 +281,7 @@ class ProbeRow:
     timeout_usec: int
     due_in_usec: int | None
     last: LookStatus | None
+    took: TookStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +334,10 @@ class StatusReply:
     outbox: list[PageStatus]
     drilled_wall_usec: int | None = None
     """When the newest drill that passed was held."""
+    due_told: bool = True
+    """False: `next_start_in_usec` and `next_free_in_usec` are left out, because the supervised side may read this."""
+    evidence_bytes: int | None = None
+    """What all evidence takes up, as it was last measured; null before that."""
 
 
 class RequestReply(TypedDict):

@@ -20,6 +20,8 @@ ASKED_FOR_USEC = 15 * MINUTE
 
 WAITING_MAX = 16
 """Actions that wait for a person or were approved and not yet done."""
+WAITING_PER_UID_MAX = 8
+"""Of these, how many one account may have: nobody's questions push out another's."""
 
 ANY_OPTION = ("*",)
 NO_OPERAND = ""
@@ -159,9 +161,9 @@ def fits(word: str, pattern: str) -> bool:
 
 def absolute(path: str, directory: str) -> str:
     """Return a path from / on, without `.` and `..`; "" when it cannot be known."""
-    whole = path if path.startswith("/") else f"{directory}/{path}"
-    if not whole.startswith("/") or not path:
+    if not path or not (path.startswith("/") or directory.startswith("/")):
         return ""
+    whole = path if path.startswith("/") else f"{directory}/{path}"
     parts: list[str] = []
     for part in whole.split("/"):
         if part == "..":

@@ -3,69 +3,22 @@
 Invariant: every request gets exactly one answer, and every answer names the command that comes next.
 """
 
-from collections.abc import Mapping
 from shlex import quote
+from typing import assert_never
 
 from watchdog.core.decisions import AnswerRequest, Charge, OriginKind, Outcome
 from watchdog.core.events import ActionRequested
-from watchdog.core.identity import RequestId
+from watchdog.core.identity import GatewayName, RequestId
 from watchdog.core.origin import Judgement
 from watchdog.core.permission import Permit
 from watchdog.core.rules import RuleId
 from watchdog.core.turn import Turn
 from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS, Signing
 
 HOST = "HOST"
 """Stands in a printed command for the name of this host, which the core cannot know: the socket's side fills it in."""
-
-_COMMANDS: Mapping[Verb, str] = {
-    Verb.START: "gatedog start {gateway}",
-    Verb.STOP: "gatedog stop {gateway}",
-    Verb.RESTART: "gatedog restart {gateway}",
-    Verb.HOLD: 'gatedog hold {gateway} -m "why"',
-    Verb.RELEASE: 'gatedog release {gateway} -m "why"',
-    Verb.RESET_BUDGET: 'gatedog reset-budget {gateway} -m "why"',
-    Verb.ASK_RESTART: 'gatedog ask restart {gateway} --reason "why"',
-    Verb.ACKNOWLEDGE: "gatedog ack {incident}",
-    Verb.UNACKNOWLEDGE: "gatedog unack {incident}",
-    Verb.CLOSE_INCIDENT: "gatedog incident close {incident}",
-    Verb.TEST_PAGE: "gatedog page test",
-    Verb.RETRY_PAGE: "gatedog page retry PAGE",
-    Verb.MAINTENANCE: 'gatedog maintenance {gateway} --for 1h -m "why"',
-    Verb.MAINTENANCE_END: "gatedog maintenance {gateway} --end",
-    Verb.SILENCE: 'gatedog silence {gateway}{subject} --for 1h -m "why"',
-    Verb.SILENCE_END: "gatedog silence {gateway}{subject} --end",
-    Verb.GRANT: "gatedog grant REQ-n",
-    Verb.PERMIT: 'gatedog permit {gateway} --for 30m --starts 1 -m "why"',
-    Verb.PERMIT_END: "gatedog permit {gateway} --end",
-    Verb.HYPOTHESISE: 'gatedog incident hypothesis {incident} --claim "..." --cite EVIDENCE --refuted-by "..."',
-    Verb.JUDGE_HYPOTHESIS: 'gatedog incident hypothesis {incident} --judge{subject} refuted -m "why"',
-    Verb.EDIT_POSTMORTEM: "gatedog postmortem edit {incident}",
-    Verb.SIGN_CAUSE: "gatedog postmortem sign {incident}",
-    Verb.PROPOSE_POLICY: 'gatedog policy propose FILE --reason "why"',
-    Verb.COMMIT_POLICY: "gatedog policy commit{subject}",
-    Verb.REVERT_POLICY: 'gatedog policy revert -m "why"',
-    Verb.RUN_RUNBOOK: "gatedog runbook run{subject}",
-    Verb.APPROVE_STEP: "gatedog runbook approve{subject}",
-    Verb.ABORT_RUN: "gatedog runbook abort{subject}",
-    Verb.CLOSE_BREAKER: "gatedog runbook close{subject}",
-    Verb.CHECK_ACTION: "gatedog gate check --action exec -- COMMAND",
-    Verb.APPROVE_ACTION: "gatedog gate approve{subject}",
-    Verb.REPORT_DRILL: "gatedog drill{subject}",
-}
-
-_UNNAMED: Mapping[Verb, str] = {
-    Verb.JUDGE_HYPOTHESIS: "HYP-n",
-    Verb.COMMIT_POLICY: "PROP-n",
-    Verb.RUN_RUNBOOK: "NAME",
-    Verb.APPROVE_STEP: "RUN-n",
-    Verb.ABORT_RUN: "RUN-n",
-    Verb.CLOSE_BREAKER: "NAME",
-    Verb.APPROVE_ACTION: "ACT-n",
-    Verb.REPORT_DRILL: "NAME",
-}
-"""What stands in a command for the subject that the asker did not name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +49,31 @@ class Ask:
         return f"{self.judgement.origin.value} uid {peer.uid} ({peer.comm or 'unknown program'})"
 
 
+def needs_signature(turn: Turn, ask: Ask, gateway: GatewayName) -> bool:
+    """Say whether a person has to sign for this, and did not. `gateway` is the one whose rules hold.
+
+    Of what is NOBODY's, or belongs to a gateway that no policy holds any more, it is enough that the rules of any
+    gateway list the verb: a signature that somebody wants must not be lost with a name.
+    """
+    verb, policy = ask.event.verb, turn.state.policy
+    match VERBS[verb].signing:
+        case Signing.NEVER:
+            return False
+        case Signing.IF_SIGNERS:
+            return ask.event.signable and ask.judgement.rule is not RuleId.ORIGIN_SIGNATURE
+        case Signing.IF_LISTED:
+            every = () if policy is None else policy.gateways
+            rules = (turn.policy_of(gateway),) if turn.knows(gateway) else every
+            return not ask.is_proven and any(verb.value in each.signature_for for each in rules)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
 def command_of(verb: Verb, event: ActionRequested) -> str:
     """Say what a person would type for a verb. What the asker named is quoted: it will be pasted into a shell."""
-    subject = quote(event.subject) if event.subject else _UNNAMED.get(verb, "")
-    return _COMMANDS[verb].format(
+    row = VERBS[verb]
+    subject = quote(event.subject) if event.subject else row.unnamed
+    return row.command.format(
         gateway=quote(event.gateway) if event.gateway else "GATEWAY",
         incident=quote(event.incident) if event.incident else "INC-n",
         subject=f" {subject}" if subject else "",

@@ -59,11 +59,14 @@ def spent(
 def next_free_usec(
     ledger: tuple[LedgerEntry, ...], window: Window, accounts: tuple[Charge, ...], now_usec: Usec
 ) -> int:
-    """Return how long until the window allows a start again; 0 when it does now."""
+    """Return how long until the window allows one start more than it does now; 0 when it allows them all.
+
+    That is when the eldest counted entry leaves it; of a window that holds more than it allows, so many more with it.
+    """
     counted = used(ledger, window, accounts, now_usec)
-    if len(counted) < window.starts:
+    if not counted:
         return 0
-    freed = counted[len(counted) - window.starts]
+    freed = counted[max(len(counted) - window.starts, 0)]
     return freed.at_usec + window.per_usec - now_usec
 
 

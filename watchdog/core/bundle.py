@@ -8,15 +8,17 @@ and what follows from these words (core/proposals.py).
 from watchdog.core.decisions import OriginKind
 from watchdog.core.enclosure import BundleExamined
 from watchdog.core.timeline import Usec
-from watchdog.core.values import dataclass
+from watchdog.core.values import dataclass, replace
 
 AS_FOUND = "as found"
 """Who committed the first revision: it was there when the journal began."""
 
 REVISIONS_MAX = 32
 PROPOSALS_MAX = 16
+_MISSED = 2
+"""From this weight on a proposal makes no room for a stranger's."""
 PROPOSALS_PER_UID_MAX = 4
-"""Open proposals remembered of one account. Its oldest makes room for its next: nobody pushes another's out."""
+"""Proposals remembered of one account. Its oldest makes room for its next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,11 @@ class Proposal:
     revision: int | None = None
     """As which it was committed."""
 
+    @property
+    def is_persons(self) -> bool:
+        """Whether it is no stranger's: a human's, or gatedog's own."""
+        return self.origin is None or self.origin is OriginKind.HUMAN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesMemory:
@@ -89,6 +96,37 @@ class RulesMemory:
     def of(self, proposal: str) -> Proposal | None:
         """Return a remembered proposal."""
         return next((each for each in self.proposals if each.proposal == proposal), None)
+
+    def has_room_for(self, made: Proposal) -> bool:
+        """Say whether a proposal can be remembered without forgetting one that matters more.
+
+        An agent with a thousand accounts pushes out what strangers proposed, and nothing of a person's.
+        """
+        goes = self._least_missed(made)
+        return goes is None or made.is_persons or self._missed(goes) < _MISSED
+
+    def with_proposal(self, made: Proposal) -> "RulesMemory":
+        """Remember one more, in place of the one that is missed least where there are enough."""
+        goes = self._least_missed(made)
+        kept = tuple(each for each in self.proposals if each is not goes)
+        return replace(self, proposals=(*kept, made), proposal_count=self.proposal_count + 1)
+
+    def _least_missed(self, made: Proposal) -> Proposal | None:
+        whose = (made.uid, made.is_persons)
+        account = tuple(each for each in self.proposals if (each.uid, each.is_persons) == whose)
+        for among, most in ((account, PROPOSALS_PER_UID_MAX), (self.proposals, PROPOSALS_MAX)):
+            if len(among) >= most:
+                return min(among, key=self._missed)
+        return None
+
+    def _missed(self, proposal: Proposal) -> int:
+        """Weigh a proposal: what was overtaken is missed by nobody, what was signed most."""
+        committed = 0 if self.committed is None else self.committed.number
+        if proposal.revision == committed or (proposal.given and proposal.base == committed):
+            return _MISSED + 1  # the newest revision is put in its place by the name of its proposal
+        if proposal.base != committed:
+            return 0
+        return _MISSED if proposal.is_persons else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,17 +52,26 @@ def judge_action(offered: ActionOffered, book: Rulebook) -> ActionJudged:
     return max(_parts(offered, book), key=strictness)
 
 
+def is_guarded(path: str, book: Rulebook) -> bool:
+    """Say whether a person is asked, or it is refused, before a path from / on is written."""
+    return strictness(_of_path(path, book)) >= _STRICTNESS[Effect.DESTABILISING]
+
+
 def strictness(judged: ActionJudged) -> int:
     """Say how strict a judgement is, to compare it with others."""
     return _REFUSED if judged.refused else _STRICTNESS[judged.effect]
 
 
 def written_paths(offered: ActionOffered, book: Rulebook) -> tuple[str, ...]:
-    """Return every path that an action may write, absolute, as far as its words tell; links are not followed."""
-    found = [absolute(path, offered.directory) for path in offered.paths]
+    """Return every path that an action may write, from / on, as far as its words tell.
+
+    They still hold their `..`, and links are not followed: behind a link, `..` goes up from where the link leads.
+    """
+    found = [(offered.directory, path) for path in offered.paths]
     for deed in deeds_of(offered.argv, offered.directory) if offered.argv else ():
-        found += targets_of(deed, _of_command(deed, book))
-    return tuple(dict.fromkeys(path for path in found if path))
+        found += [(deed.directory, word) for word in _written(deed, _of_command(deed, book))]
+    whole = (word if word.startswith("/") else f"{folder}/{word}" for folder, word in found if absolute(word, folder))
+    return tuple(dict.fromkeys(whole))
 
 
 def _parts(offered: ActionOffered, book: Rulebook) -> Iterator[ActionJudged]:
@@ -72,15 +81,14 @@ def _parts(offered: ActionOffered, book: Rulebook) -> Iterator[ActionJudged]:
     for deed in deeds_of(offered.argv, offered.directory) if offered.argv else ():
         judged = _of_command(deed, book)
         yield judged
-        targets = targets_of(deed, judged)
-        yield from (_of_path(path, book) for path in targets)
+        yield from (_of_path(absolute(word, deed.directory), book) for word in _written(deed, judged))
     yield from (_of_path(absolute(path, offered.directory), book) for path in offered.paths)
 
 
-def targets_of(deed: Deed, judged: ActionJudged) -> tuple[str, ...]:
-    """Return the files that a command may write: where its output goes, and whatever it names unless it only looks."""
+def _written(deed: Deed, judged: ActionJudged) -> tuple[str, ...]:
+    """Return the words that a command may write: where its output goes, and whatever it names unless it only looks."""
     named = () if judged.effect is Effect.OBSERVE else operands_of(deed)
-    return tuple(absolute(word, deed.directory) for word in (*deed.writes, *named) if word)
+    return tuple(word for word in (*deed.writes, *named) if word)
 
 
 def _of_command(deed: Deed, book: Rulebook) -> ActionJudged:

@@ -5,6 +5,8 @@ it becomes part of an event, so no event is larger than a journal can bear for a
 follows from it, which is for the machine of each verb to say.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from typing import assert_never
 
 from watchdog.core.values import dataclass
@@ -136,6 +138,10 @@ Enclosed = (
 
 def flaw_of(enclosed: Enclosed) -> str:
     """Say what cannot be taken in it, as one sentence; empty when all can."""
+    return _flaw_of_writing(_texts(astuple(enclosed))) or _flaw_of_kind(enclosed)
+
+
+def _flaw_of_kind(enclosed: Enclosed) -> str:
     match enclosed:
         case HypothesisOffered():
             lines = (enclosed.claim, enclosed.refuted_by, *enclosed.cites)
@@ -173,6 +179,28 @@ def flaw_of(enclosed: Enclosed) -> str:
             return "this is gatedog's own finding, and nobody else's to make"
         case _:
             assert_never(enclosed)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Return every text in it, however deep: a field that is added later is looked at as well."""
+    match value:
+        case str():
+            yield value
+        case tuple():
+            for each in value:
+                yield from _texts(each)
+        case _:
+            pass
+
+
+def _flaw_of_writing(texts: Iterable[str]) -> str:
+    """Half a character (a lone surrogate) comes in through JSON, and can neither be digested nor written to a file."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "half a character, which cannot be written down"
+    return ""
 
 
 def _flaw_of_lines(lines: tuple[str, ...], longest: int) -> str:

@@ -5,7 +5,8 @@ first moves the clock, then the machine it concerns, and that one hands on by pl
 
     lifecycle / requests / host  ->  restart  ->  spiral, budget, hold  ->  incident  ->  escalation
 
-so there is no fixed point to search for and no callback to get lost in. Five laws:
+so there is no fixed point to search for and no callback to get lost in. One look follows, once: an incident that these
+decisions opened may begin a run of a machine's runbook (`runs.on_decided`), which may report again. Five laws:
 
 1. The policy is an event. `step` takes no third argument; a backtest swaps `PolicyLoaded` and steps again.
 2. Journal before act. The shell commits the event and all its decisions, then performs them, in order.
@@ -48,7 +49,6 @@ from watchdog.core.events import (
     BreakGlassUsed,
     ClockStepped,
     EnforcementObserved,
-    EvidenceCollected,
     ForeignJobSeen,
     GatewayObserved,
     GatewayReady,
@@ -72,6 +72,7 @@ from watchdog.core.events import (
     SystemdObserved,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import GatewayName, IncidentId, RunId
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
 from watchdog.core.runstate import StepEnded
@@ -149,6 +150,8 @@ def _dispatch(turn: Turn, stamped: Stamped) -> None:
             host.on_clock_stepped(turn, event)
         case LimitReached() as event:
             host.on_limit_reached(turn, event)
+        case (EvidenceFailed() | EvidenceTooOld()) as event:
+            host.on_evidence(turn, event)
         case SocketLost() as event:
             host.on_socket_lost(turn, event)
         case (JournalFailed() | JournalGapFound() | JournalDamageFound() | JournalRenewed()) as event:

@@ -44,7 +44,7 @@ def tell(turn: Turn, incident: Incident, did: str, update: PageUpdate, rule: Rul
         turn.decide(withheld)
         return
     told = replace(incident, paged_usec=turn.now_usec)
-    _put(turn, told)
+    turn.replace_story(told)
     _queue(turn, told, update, rule, channels=_channels(turn, told), did=did, agent_says=agent_says)
     if critical and incident.phase is IncidentPhase.OPEN and not incident.only:
         _mark(turn, told)
@@ -252,8 +252,3 @@ def _seen(turn: Turn, incident: Incident) -> str:
     more = ", ..." if len(names) > SEEN_MAX else ""
     times = "once" if len(names) == 1 else f"{len(names)} times"
     return f"; seen {times} before: {', '.join(names[:SEEN_MAX])}{more}"
-
-
-def _put(turn: Turn, changed: Incident) -> None:
-    incidents = tuple(changed if each.incident == changed.incident else each for each in turn.state.incidents)
-    turn.state = replace(turn.state, incidents=incidents)

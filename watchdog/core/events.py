@@ -13,6 +13,7 @@ from watchdog.core.bundle import BundleObserved, DefaultsChanged
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
 from watchdog.core.enclosure import Enclosed
 from watchdog.core.endings import ExitRecord
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import ActionId, BootId, GatewayName, IncidentId, LifeId, ProcessRef, Seq
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeObserved
 from watchdog.core.peer import Peer
@@ -301,6 +302,8 @@ class ActionRequested:
     signed: Signed | None = None
     code: CodeOffered | None = None
     enclosed: Enclosed | None = None
+    own_pids: tuple[int, ...] = ()
+    """Of an action: numbers among its words that were processes of a life, as the kernel said when it was offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,17 +323,6 @@ class ActionFailed:
     action: ActionId
     failure: Failure
     detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceCollected:
-    """Files were captured for an incident under `folder` (relative to the state folder)."""
-
-    gateway: GatewayName
-    incident: IncidentId
-    folder: str
-    digest: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +367,8 @@ Event = (
     | ActionSucceeded
     | ActionFailed
     | EvidenceCollected
+    | EvidenceFailed
+    | EvidenceTooOld
     | StepEnded
     | PageDelivered
     | PageFailed

@@ -12,15 +12,18 @@ Invariant: a check changes nothing but the memory of what waits. Whose rules hol
 never by which gateway it names; a refusal that is about the gateway's own lifecycle casts the shadow of a refused ask.
 """
 
+from typing import Literal, assert_never
+
 from watchdog.core import incident
 from watchdog.core.action import (
     ASKED_FOR_USEC,
     WAITING_MAX,
+    WAITING_PER_UID_MAX,
     ActionJudged,
     Own,
     WaitingAction,
 )
-from watchdog.core.asks import Ask, command_of, fail, grant
+from watchdog.core.asks import Ask, command_of, fail, grant, needs_signature
 from watchdog.core.classify import Rulebook, judge_action
 from watchdog.core.decisions import AnswerRequest, NothingDone, OriginKind, Outcome, Severity
 from watchdog.core.effect import Effect
@@ -38,24 +41,25 @@ from watchdog.core.trail import trail_of
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
-from watchdog.core.wrappers import SYSTEM_FOLDERS, runs_another
+from watchdog.core.wrappers import programs_of, tree_of
 
-_PROVEN = (RuleId.ORIGIN_SIGNATURE, RuleId.ORIGIN_CODE)
-_HOME_DEPTH = 2
+PIDS_TOLD = 8
+"""Of the processes that are named and belong to a life. They are no reason to refuse: agents end what they started."""
+GateVerb = Literal[Verb.CHECK_ACTION, Verb.APPROVE_ACTION]
 
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+def on_granted(turn: Turn, ask: Ask, verb: GateVerb) -> None:
     """Answer a check, or take a person's approval."""
     now = turn.now_usec
     waiting = tuple(each for each in turn.state.waiting_actions if each.until_usec > now)
     turn.state = replace(turn.state, waiting_actions=waiting)
-    if ask.event.verb is Verb.APPROVE_ACTION:
-        _approve(turn, ask)
-    elif isinstance(ask.event.enclosed, ActionOffered):
-        _check(turn, ask, ask.event.enclosed)
-    else:
-        because = "no action was described that could be judged"
-        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, command_of(Verb.CHECK_ACTION, ask.event))
+    match verb:
+        case Verb.APPROVE_ACTION:
+            _approve(turn, ask)
+        case Verb.CHECK_ACTION:
+            _check(turn, ask)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def answer_at_once(state: State, event: ActionRequested) -> AnswerRequest | None:
@@ -84,7 +88,12 @@ def with_action(turn: Turn, event: ActionRequested) -> ActionRequested:
 # -- checks --------------------------------------------------------------------------------------------------------
 
 
-def _check(turn: Turn, ask: Ask, offered: ActionOffered) -> None:
+def _check(turn: Turn, ask: Ask) -> None:
+    offered = ask.event.enclosed
+    if not isinstance(offered, ActionOffered):
+        because = "no action was described that could be judged"
+        fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, command_of(Verb.CHECK_ACTION, ask.event))
+        return
     home = _home_of(turn.state, ask.event)
     event = _at_home(ask.event, home)
     judged = judge_action(offered, _rulebook(turn.state, home))
@@ -117,6 +126,8 @@ def _answer(event: ActionRequested, judged: ActionJudged, request: RequestId) ->
         outcome, rule, because = Outcome.GRANTED, RuleId.GATE_OBSERVE, "this only looks"
     elif judged.effect is Effect.REVERSIBLE:
         outcome, rule, because = Outcome.GRANTED, RuleId.GATE_REVERSIBLE, "this can be undone"
+    if event.own_pids and outcome is Outcome.REFUSED:
+        because += f" (processes of the gateway's life in it: {', '.join(map(str, event.own_pids[:PIDS_TOLD]))})"
     return AnswerRequest(
         gateway=event.gateway, rule=rule, because=because, request=request, outcome=outcome, next_commands=commands
     )
@@ -157,11 +168,22 @@ def _waiting_for(
         until_wall_usec=Usec(turn.stamp.wall_usec + ASKED_FOR_USEC),
     )
     known = turn.state.waiting_actions
-    if len(known) >= WAITING_MAX:  # what a person approved is the last to go
-        oldest = next((each for each in known if each.approved_by is None), known[0])
-        known = tuple(each for each in known if each is not oldest)
-    turn.state = replace(turn.state, waiting_actions=(*known, new))
+    gone = _pushed_out(known, uid)
+    turn.state = replace(turn.state, waiting_actions=(*(each for each in known if each is not gone), new))
     return new
+
+
+def _pushed_out(known: tuple[WaitingAction, ...], uid: int) -> WaitingAction | None:
+    """Say what goes when an account asks for one more: its own, or of the account that has most; None: there is room.
+
+    The oldest goes first, and what a person approved last.
+    """
+    uids = [each.uid for each in known]
+    if uids.count(uid) >= WAITING_PER_UID_MAX:
+        known = tuple(each for each in known if each.uid == uid)
+    elif len(known) < WAITING_MAX:
+        return None
+    return min(known, key=lambda each: (each.approved_by is not None, -uids.count(each.uid)))
 
 
 # -- approvals -----------------------------------------------------------------------------------------------------
@@ -173,7 +195,7 @@ def _approve(turn: Turn, ask: Ask) -> None:
         because = f"no action {ask.event.subject or '(none named)'} waits for a person now"
         fail(turn, ask, RuleId.GATE_NOT_APPROVABLE, because, "gatedog gate report")
         return
-    if _is_to_be_signed(turn, waiting) and ask.judgement.rule not in _PROVEN:
+    if needs_signature(turn, ask, waiting.gateway):
         ask_for_signature(turn, ask)
         return
     until, until_wall = turn.now_usec + ASKED_FOR_USEC, turn.stamp.wall_usec + ASKED_FOR_USEC
@@ -189,14 +211,6 @@ def _approve(turn: Turn, ask: Ask) -> None:
     because = f"{ask.who} approves {waiting.name}, once, within {duration_text(ASKED_FOR_USEC)}"
     turn.decide(NothingDone(gateway=waiting.gateway, rule=RuleId.GATE_APPROVAL_GIVEN, because=because))
     grant(turn, ask, f"{waiting.name} may be done once, if it is asked for in the same words", "gatedog gate report")
-
-
-def _is_to_be_signed(turn: Turn, waiting: WaitingAction) -> bool:
-    return any(
-        Verb.APPROVE_ACTION.value in policy.signature_for
-        for policy in _policies(turn.state)
-        if waiting.gateway in (NOBODY, policy.name)
-    )
 
 
 def _find(turn: Turn, name: str) -> WaitingAction | None:
@@ -295,27 +309,12 @@ def _own(state: State, policies: tuple[GatewayPolicy, ...]) -> Own:
     for policy in policies:
         words += [policy.name, policy.unit, policy.unit.removesuffix(".service")]
         files += [policy.unit, f"{policy.unit}.d"] if policy.unit else []
-        programs = () if policy.command is None else _programs_of(policy.command.argv)
+        command = policy.command
+        programs = () if command is None else programs_of(command.argv, command.directory)
         words += [program.rpartition("/")[2] for program in programs]
-        trees += [_tree_of(program) for program in programs]
+        trees += [tree_of(program) for program in programs]
     return Own(
         words=tuple(word for word in words if word),
         unit_files=tuple(files),
         trees=tuple(trees),
     )
-
-
-def _programs_of(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a command line executes, as far as it is written with its whole path: the program, its script."""
-    program, *rest = argv
-    script = next((word for word in rest if not word.startswith("-")), "")
-    files = (program, script) if runs_another(program.rpartition("/")[2]) else (program,)
-    return tuple(file for file in files if file.startswith("/") and "\n" not in file and " " not in file)
-
-
-def _tree_of(program: str) -> str:
-    """Return the folder of a program; only the file itself where the folder holds much besides it."""
-    folder = program.rpartition("/")[0]
-    depth = folder.count("/")
-    is_shared = folder in SYSTEM_FOLDERS or depth <= 1 or (depth == _HOME_DEPTH and folder.startswith("/home/"))
-    return program if is_shared else folder

@@ -11,12 +11,13 @@ from watchdog.core.effect import Effect
 
 _LOOK_ONLY = (
     "ls", "dir", "cat", "head", "tail", "wc", "stat", "du", "df", "ps", "pwd", "whoami", "id", "groups", "who", "w",
-    "uptime", "free", "uname", "arch", "nproc", "echo", "printf", "true", "false", "test", "[", "grep", "egrep",
-    "fgrep", "diff", "cmp", "comm", "md5sum", "sha1sum", "sha256sum", "sha512sum", "cksum", "cut", "tr", "nl", "tac",
-    "rev", "fold", "fmt", "paste", "join", "expand", "seq", "sleep", "basename", "dirname", "readlink", "realpath",
-    "which", "printenv", "od", "hexdump", "strings", "column", "pgrep", "pidof", "pstree", "lsof", "lsblk", "lscpu",
-    "findmnt", "getent", "jq", "nslookup", "host", "dig", "ping", "vmstat", "iostat", "set", ":",
+    "uptime", "free", "uname", "arch", "nproc", "echo", "true", "false", "grep", "egrep", "fgrep", "diff", "cmp",
+    "comm", "md5sum", "sha1sum", "sha256sum", "sha512sum", "cksum", "cut", "tr", "nl", "tac", "rev", "fold", "fmt",
+    "paste", "join", "expand", "seq", "sleep", "basename", "dirname", "readlink", "realpath", "which", "printenv",
+    "od", "hexdump", "strings", "column", "pgrep", "pidof", "pstree", "lsof", "lsblk", "lscpu", "findmnt", "getent",
+    "jq", "nslookup", "host", "dig", "ping", "vmstat", "iostat", ":",
 )  # fmt: skip
+"""No option of these runs a program or writes. `printf` is none of them: `printf %n PATH` and `-v` write a variable."""
 _MANAGERS = (
     "apt", "apt-get", "aptitude", "dpkg", "snap", "flatpak", "dnf", "yum", "zypper", "apk", "brew", "npm",
     "pnpm", "yarn", "corepack", "pip", "pip3", "pipx", "uv", "poetry", "gem", "cargo", "go", "composer", "conda",
@@ -37,26 +38,33 @@ _HOST_VERBS = (
     "reboot", "poweroff", "halt", "kexec", "soft-reboot", "exit", "switch-root", "suspend", "hibernate",
     "hybrid-sleep", "suspend-then-hibernate", "emergency", "rescue", "default", "sleep",
 )  # fmt: skip
+_HOMES = ("/home/*", "/root", "/var/lib/*", "/srv/*")
 _UNIT_TREES = (
     "/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd", "/usr/local/lib/systemd", "/etc/init.d",
-    "/etc/rc*", "/home/*/.config/systemd", "/root/.config/systemd", "/home/*/.local/share/systemd",
-    "/root/.local/share/systemd", "/run/user/*/systemd", "/etc/xdg/systemd",
+    "/etc/rc*", "/run/user/*/systemd", "/etc/xdg/systemd",
+    *(f"{home}/{name}/systemd" for home in _HOMES for name in (".config", ".local/share")),
 )  # fmt: skip
 _SCHEDULES = ("/etc/cron*", "/etc/anacrontab", "/etc/at.*", "/var/spool/cron", "/var/spool/at", "/var/spool/atjobs",
               "/var/spool/anacron")  # fmt: skip
 _PROGRAM_TREES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/usr", "/opt", "/boot", "/snap")
 _HOST_TREES = ("/etc", "/proc", "/sys", "/dev", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/systemd", "/run/dbus",
-               "/var/lib/snapd")  # fmt: skip
-_LOGIN_FILES = tuple(
-    f"{home}/{name}"
-    for home in ("/home/*", "/root")
-    for name in (".ssh", ".profile", ".bash*", ".zsh*", ".zprofile", ".login", ".pam_environment", ".config/autostart",
-                 ".config/environment.d", ".npmrc", ".gitconfig")
+               "/run/user", "/var/lib/snapd")  # fmt: skip
+_STARTING = (
+    ".ssh", ".profile", ".bash*", ".zsh*", ".zprofile", ".zlogin", ".kshrc", ".mkshrc", ".login", ".xprofile",
+    ".xsession*", ".xinitrc", ".pam_environment", ".inputrc", ".gitconfig", ".npmrc",
 )  # fmt: skip
+"""Wherever they lie, something runs what they say, or lets somebody in."""
+_HOME_FILES = tuple(
+    f"{home}/{name}"
+    for home in _HOMES
+    for name in (*_STARTING, ".config/git", ".config/autostart", ".config/environment.d", ".config/fish",
+                 ".config/plasma-workspace", ".local/bin", ".local/lib", "bin", ".cargo/bin", ".npm-global", "go/bin")
+)  # fmt: skip
+"""What is executed at login, or found by its plain name: `git status` runs what .config/git/config says."""
 _GATEDOG_TREES = (
     "/etc/gatedog", "/var/lib/gatedog", "/run/gatedog", "/usr/lib/gatedog", "/usr/bin/gatedog",
-    "/usr/local/bin/gatedog", "/usr/share/gatedog", "/home/*/.config/gatedog", "/home/*/.local/state/gatedog",
-    "/root/.config/gatedog", "/root/.local/state/gatedog", "/run/user/*/gatedog",
+    "/usr/local/bin/gatedog", "/usr/share/gatedog", "/run/user/*/gatedog",
+    *(f"{home}/{name}/gatedog" for home in _HOMES for name in (".config", ".local/state")),
     *(f"{folder}/{kind}/gatedog*"
       for folder in ("/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd", "/usr/local/lib/systemd")
       for kind in ("system", "user")),
@@ -146,12 +154,18 @@ _SUSPICIONS = (
     _guards("schedules", *_SCHEDULES),
     _guards("programs", *_PROGRAM_TREES),
     _guards("host-files", *_HOST_TREES),
-    _guards("login-files", *_LOGIN_FILES),
-    ActionRule(name="repositories", effect=Effect.DESTABILISING, names=(".git", ".gitattributes")),
+    ActionRule(name="login-files", effect=Effect.DESTABILISING, names=_STARTING, paths=_HOME_FILES),
+    # git runs what the config of a repository says, and any folder with a HEAD in it may be one.
+    ActionRule(
+        name="repositories", effect=Effect.DESTABILISING, names=(".git", ".gitattributes", ".gitmodules", "HEAD"),
+    ),
 )  # fmt: skip
 
 _HARMLESS = (
     _looks("look", *_LOOK_ONLY),
+    # `test -v 'a[$(reboot)]'` runs what stands in the brackets; `set -k` takes variables out of arguments.
+    _looks("test", "test", "[", options=("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-L", "-h", "-n", "-z")),
+    _looks("set", "set", verbs=("",), options=("-e", "-u", "-x")),
     _looks("sort", "sort", options=("-n", "-r", "-u", "-h", "-f", "-k", "-t", "-b", "-d", "-g", "-i", "-M", "-V", "-s",
                                     "-c", "-z", "--reverse", "--unique", "--numeric-sort", "--human-numeric-sort")),
     _looks("uniq", "uniq", verbs=("",), options=("-c", "-d", "-u", "-i", "--count", "--repeated", "--unique")),
@@ -186,11 +200,10 @@ _HARMLESS = (
                                                 "-6", "-o", "-r")),
     _looks("ip", "ip", verbs=("addr show", "address show", "route show", "link show", "neigh show"),
            options=(), flags=("-4", "-6", "-br", "-brief", "-j", "-json", "-s", "-d", "-o")),
-    _looks("packages-listed", "apt", "apt-get", "apt-cache", "pip", "pip3", "npm", "pnpm", "gem", "dpkg",
-           verbs=("list", "show", "search", "policy", "depends", "rdepends", "freeze", "ls", "view", "outdated", "info",
-                  "check", "-l", "-L", "-s", "-S", "root", "prefix"),
-           options=("--installed", "--upgradable", "--json", "--depth", "-g", "--global", "-l", "-L", "-s", "-S",
-                    "--all", "--format", "--outdated")),
+    # Not npm, pip, gem and their like: they run what a file beside them, or in the agent's home, tells them to.
+    _looks("packages-listed", "apt", "apt-get", "apt-cache", "dpkg",
+           verbs=("list", "show", "search", "policy", "depends", "rdepends", "info", "check", "-l", "-L", "-s", "-S"),
+           options=("--installed", "--upgradable", "-l", "-L", "-s", "-S")),
     _looks("gatedog-read", "gatedog",
            verbs=("status", "events", "explain", "whoami", "requests list", "incident list", "incident show",
                   "incident timeline", "incident evidence", "incident verify", "doctor", "version", "runbook list",
@@ -203,10 +216,11 @@ _HARMLESS = (
 
 _MILD = (
     # What these write they name, and what they name is judged with them. Nothing brings back what `rm` removes.
-    _undoable("files", "mkdir", "touch", "cp", "mv", "tee", "ln",
-              options=("-p", "-r", "-R", "-a", "-v", "-f", "-n", "-i", "-u", "-s", "-d", "-c", "-L", "-P", "-T",
+    # Nor is a link known by its words: where it leads depends on where it lies.
+    _undoable("files", "mkdir", "touch", "cp", "mv", "tee",
+              options=("-p", "-r", "-R", "-a", "-v", "-f", "-n", "-i", "-u", "-d", "-c", "-L", "-P", "-T",
                        "--parents", "--recursive", "--verbose", "--force", "--no-clobber", "--archive", "--append",
-                       "--symbolic", "--target-directory", "--directory", "--backup")),
+                       "--target-directory", "--directory", "--backup")),
     _undoable("questions", "gatedog", verbs=("ask", "incident hypothesis", "policy propose", "postmortem draft"),
               options=("--reason", "--json", "--claim", "--cite", "--refuted-by", "-m", "--message")),
 )  # fmt: skip

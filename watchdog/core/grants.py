@@ -19,6 +19,7 @@ from watchdog.core.trail import trail_of
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import Mark, is_marked
 
 GRANT_WITHIN_USEC = 30 * MINUTE
 """How long a refused request may be granted."""
@@ -28,10 +29,6 @@ PERMIT_DEFAULT_USEC = 30 * MINUTE
 PERMIT_STARTS_MAX = 20
 PERMITS_MAX = 8
 
-GRANTABLE = frozenset({Verb.START, Verb.STOP, Verb.RESTART, Verb.ASK_RESTART})
-"""Releasing a hold is no such request: who lifts one has looked, and says so with a command of their own."""
-
-_PERMITTED_VERBS = frozenset({Verb.START, Verb.RESTART})
 _ONLY_THE_ACCOUNT_IS_KNOWN = frozenset(
     {RuleId.ORIGIN_NO_TTY, RuleId.ORIGIN_YOUNG, RuleId.ORIGIN_NO_LOGIN, RuleId.ORIGIN_LOGIN_OVER, RuleId.ORIGIN_UNIT}
 )
@@ -77,7 +74,7 @@ def grantable(turn: Turn, request: RequestId) -> AskedRequest | str:
         return f"no request {request} is remembered"
     if asked.granted_by is not None:
         return f"{request} was granted before, by {asked.granted_by}"
-    if asked.outcome is not Outcome.REFUSED or asked.verb not in GRANTABLE:
+    if asked.outcome is not Outcome.REFUSED or not is_marked(asked.verb, Mark.GRANTABLE):
         return f"{request} asked for {asked.verb.value} and was {asked.outcome.value}: nothing to grant"
     if turn.now_usec - asked.at_usec > GRANT_WITHIN_USEC:
         return f"{request} is too old to be granted; who asked for it may be long gone"
@@ -123,7 +120,7 @@ def end_permits(turn: Turn, gateway: GatewayName) -> int:
 
 def permit_for(turn: Turn, ask: Ask) -> Permit | None:
     """Return the permit that lets this request through; None when none does."""
-    if ask.event.verb not in _PERMITTED_VERBS or not _is_only_the_account_known(ask):
+    if not is_marked(ask.event.verb, Mark.PERMITTABLE) or not _is_only_the_account_known(ask):
         return None
     wanted = (ask.event.gateway, ask.event.peer.uid)
     return next((each for each in _in_force(turn) if (each.gateway, each.uid) == wanted), None)

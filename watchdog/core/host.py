@@ -20,6 +20,7 @@ from watchdog.core.events import (
     PolicyRejected,
     SocketLost,
 )
+from watchdog.core.evidence import EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import NOBODY, IncidentId
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.machines import move_phase
@@ -33,9 +34,6 @@ from watchdog.core.values import replace
 
 CLOCK_STEP_MAX_USEC = HOUR
 """A wall clock that moves further than this against the boot clock is outside every model."""
-
-EVIDENCE_KEPT = "evidence kept"
-"""The limit of all evidence together: LimitReached names one folder that has to go, `incidents/INC-n/ACTION`."""
 
 _WAITS_FOR: Mapping[Phase, TimerKind] = {
     Phase.STARTING: TimerKind.START_DEADLINE,
@@ -158,16 +156,23 @@ def on_enforcement_observed(turn: Turn, event: EnforcementObserved) -> None:
 
 def on_limit_reached(turn: Turn, event: LimitReached) -> None:
     """A bounded thing was full."""
-    if event.limit == EVIDENCE_KEPT:
-        _drop_evidence(turn, event.subject)
-        return
     because = f"{event.limit} limit of {event.subject or 'gatedog'}: {event.dropped} dropped"
     title, rule = f"limit reached: {event.limit}", RuleId.LIMIT_REACHED
     escalation.notice(turn, NOBODY, rule, title=title, because=because, next_command="gatedog events")
 
 
+def on_evidence(turn: Turn, event: EvidenceFailed | EvidenceTooOld) -> None:
+    """The oldest evidence gives way to the next, that of an open incident stays; a disk that takes none is told."""
+    match event:
+        case EvidenceTooOld():
+            for folder in event.folders:
+                _drop_evidence(turn, folder)
+        case EvidenceFailed():
+            title, rule = "evidence cannot be kept as it should be", RuleId.EVIDENCE_FAILED
+            escalation.notice(turn, NOBODY, rule, title=title, because=event.reason, next_command="gatedog doctor")
+
+
 def _drop_evidence(turn: Turn, folder: str) -> None:
-    """The oldest evidence gives way to the next; that of an open incident stays, whatever it takes."""
     name = IncidentId(folder.split("/")[1] if folder.count("/") == 2 else "")
     known = incident.find(turn, name)
     gateway = NOBODY if known is None else known.gateway

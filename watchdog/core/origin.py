@@ -76,6 +76,8 @@ _DISPLAY_LEADERS = frozenset({
 })  # fmt: skip
 """What leads a session that a display manager opened; one of them as the 15 bytes that are left of its name."""
 
+_WITHOUT_A_TRACE = frozenset({RuleId.ORIGIN_DEAD_PEER, RuleId.ORIGIN_OTHER_WRITER, RuleId.ORIGIN_OTHER_NAMESPACE})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -124,6 +126,15 @@ def judge(
     if peer.has_logind and owns_units:
         return _unknown(RuleId.ORIGIN_NO_LOGIN, "the asking process belongs to no login session")
     return _judge_terminal(peer, life_began, life_has_cgroup=life_has_cgroup)
+
+
+def may_be_inside(judgement: Judgement) -> bool:
+    """Say whether somebody is the supervised side, or left so little of themselves that they cannot be told from it.
+
+    For what is kept from the supervised side alone: a helper of the agent's that asks and dies before it is looked at
+    is judged unknown, and not by mistake.
+    """
+    return judgement.origin is OriginKind.SUPERVISED or judgement.rule in _WITHOUT_A_TRACE
 
 
 def _judge_supervised(peer: Peer, life_began: ProcessRef | None) -> Judgement | None:

@@ -111,13 +111,13 @@ def note_delivery(turn: Turn, pending: PendingPage, channel: str, reference: str
     fresh = Delivery(channel=channel, page=pending.page.page, reference=reference)
     mine = (*(each for each in story.deliveries if each.channel == channel), fresh)[-DELIVERIES_MAX:]
     others = tuple(each for each in story.deliveries if each.channel != channel)
-    _put_story(turn, replace(story, deliveries=(*others, *mine)))
+    turn.replace_story(replace(story, deliveries=(*others, *mine)))
 
 
 def stop_following(turn: Turn, story: Incident) -> None:
     """Let go of what channels were told of an incident that has been over for a while."""
     if story.over_wall_usec is not None:
-        _put_story(turn, replace(story, latest=None, deliveries=()))
+        turn.replace_story(replace(story, latest=None, deliveries=()))
 
 
 def memory_of(turn: Turn, channel: str) -> ChannelMemory:
@@ -307,7 +307,7 @@ def join_stuck(turn: Turn, stuck: PendingPage, channel: str) -> PendingPage:
     turn.state = replace(turn.state, outbox=tuple(told if each is last else each for each in kept))
     story = _story(turn, told.page.incident)
     if story is not None and story.latest is not None and story.latest.page.page == told.page.page:
-        _put_story(turn, replace(story, latest=told))
+        turn.replace_story(replace(story, latest=told))
     return told
 
 
@@ -381,13 +381,8 @@ def _note_told(turn: Turn, pending: PendingPage) -> None:
         return
     is_over = pending.page.update is PageUpdate.RESOLVED
     told = story.told if is_over else tuple(dict.fromkeys((*story.told, *pending.waiting)))
-    _put_story(turn, replace(story, told=told, latest=pending))
+    turn.replace_story(replace(story, told=told, latest=pending))
 
 
 def _story(turn: Turn, incident: IncidentId | None) -> Incident | None:
     return next((each for each in turn.state.incidents if each.incident == incident), None) if incident else None
-
-
-def _put_story(turn: Turn, changed: Incident) -> None:
-    incidents = tuple(changed if each.incident == changed.incident else each for each in turn.state.incidents)
-    turn.state = replace(turn.state, incidents=incidents)

@@ -13,6 +13,8 @@ Invariant: nothing here starts, stops, pages or opens anything, and only what a 
 text or a signature. Deliberately not here: who may ask (core/requests.py), and what is shown (report/).
 """
 
+from typing import Literal, assert_never
+
 from watchdog.core import incident
 from watchdog.core.asks import Ask, command_of, fail, grant
 from watchdog.core.decisions import OriginKind
@@ -43,12 +45,14 @@ from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
+PaperVerb = Literal[Verb.HYPOTHESISE, Verb.JUDGE_HYPOTHESIS, Verb.EDIT_POSTMORTEM, Verb.SIGN_CAUSE]
+
 CITE_SIGN = "#"
 FILE_NAME_MAX = 100
 _DIGITS_MAX = 18
 
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+def on_granted(turn: Turn, ask: Ask, verb: PaperVerb) -> None:
     """Do what was asked by somebody who may."""
     wanted = ask.event.incident
     story = None if wanted is None else incident.find(turn, wanted)
@@ -56,15 +60,17 @@ def on_granted(turn: Turn, ask: Ask) -> None:
         because = f"no incident {wanted or ''} is remembered".replace("  ", " ")
         fail(turn, ask, RuleId.REQUEST_UNKNOWN_INCIDENT, because, "gatedog incident list --all")
         return
-    match ask.event.verb:
+    match verb:
         case Verb.HYPOTHESISE:
             _hypothesise(turn, ask, story)
         case Verb.JUDGE_HYPOTHESIS:
             _judge(turn, ask, story)
         case Verb.EDIT_POSTMORTEM:
             _edit(turn, ask, story)
-        case _:
+        case Verb.SIGN_CAUSE:
             _sign(turn, ask, story)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def hypotheses_of(state: State, wanted: IncidentId) -> tuple[Hypothesis, ...]:
@@ -150,8 +156,9 @@ def _why_full(ask: Ask, known: tuple[Hypothesis, ...]) -> str:
 
 def _merge(turn: Turn, ask: Ask, story: Incident, same: Hypothesis, offered: HypothesisOffered) -> None:
     new = tuple(each for each in offered.cites if each not in same.cites)
-    if not new:
-        because = f"{same.hypothesis} says the same on the same evidence, and is {same.standing.value}"
+    if not new or len(same.cites) >= CITES_MAX:
+        on = "the same evidence" if not new else f"{CITES_MAX} pieces of evidence, and more it does not need"
+        because = f"{same.hypothesis} says the same on {on}; it is {same.standing.value}"
         fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog incident hypothesis {story.incident}")
         return
     merged = replace(same, cites=(*same.cites, *new)[:CITES_MAX])

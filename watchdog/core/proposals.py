@@ -9,15 +9,17 @@ What lies in the bundle's place is looked at again and again. When it is not the
 rules in force stay, and people are told once, until it is as committed again. An emergency stop needs none of this.
 
 Invariants: revisions only rise; an older bundle never comes back but as a new revision; one key counts once, whatever
-name it signs under. Deliberately not here: what a change amounts to (core/policychange.py) and where the bytes lie.
+name it signs under.
+
+Deliberately not here: what a change amounts to (policyfile/policychange.py) and where the bytes lie.
 """
+
+from typing import Literal, assert_never
 
 from watchdog.core import escalation, incident
 from watchdog.core.asks import Ask, fail, grant
 from watchdog.core.bundle import (
     AS_FOUND,
-    PROPOSALS_MAX,
-    PROPOSALS_PER_UID_MAX,
     REVISIONS_MAX,
     BundleObserved,
     DefaultsChanged,
@@ -32,10 +34,13 @@ from watchdog.core.events import PolicyLoaded
 from watchdog.core.identity import NOBODY
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.rules import RuleId
+from watchdog.core.state import State
 from watchdog.core.timeline import MINUTE
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
+
+RulesVerb = Literal[Verb.PROPOSE_POLICY, Verb.COMMIT_POLICY, Verb.REVERT_POLICY]
 
 PLACE_WITHIN_USEC = 2 * MINUTE
 """How long a committed revision may take until its files are in place, before people are told."""
@@ -47,15 +52,17 @@ Flaw = tuple[RuleId, str, str]
 """Why something cannot be committed: rule, sentence, and what to type instead."""
 
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+def on_granted(turn: Turn, ask: Ask, verb: RulesVerb) -> None:
     """Do what was asked by somebody who may."""
-    match ask.event.verb:
+    match verb:
         case Verb.PROPOSE_POLICY:
             _propose(turn, ask)
         case Verb.REVERT_POLICY:
             _revert(turn, ask)
-        case _:
+        case Verb.COMMIT_POLICY:
             _commit(turn, ask)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 # -- what is loaded ------------------------------------------------------------------------------------------------
@@ -121,11 +128,12 @@ def _apart(turn: Turn, event: BundleObserved, committed: Revision) -> Finding | 
     if event.problems:
         rule, title = RuleId.POLICY_UNTRUSTED, "the rules cannot be read, or not be believed"
         because, next_command = "; ".join(event.problems[:PROBLEMS_SHOWN]), "gatedog policy check"
-    elif older is not None and not committed.placed:
+    elif not committed.placed:
         if turn.now_usec - committed.at_usec < PLACE_WITHIN_USEC:
             return None
         rule, title = RuleId.POLICY_NOT_IN_PLACE, f"revision {committed.number} is committed and not yet in place"
-        because = f"{event.folder} still holds revision {older.number}"
+        because = f"{event.folder} holds files of neither it nor a revision before it"
+        because = because if older is None else f"{event.folder} still holds revision {older.number}"
         next_command = f"sudo gatedog policy commit {committed.proposal}"
     elif older is not None:
         rule, title = RuleId.POLICY_ROLLED_BACK, "somebody put older rules back"
@@ -154,7 +162,8 @@ def on_defaults_changed(turn: Turn, event: DefaultsChanged) -> None:
         turn.decide(NothingDone(gateway=NOBODY, rule=RuleId.POLICY_DEFAULTS, because=because))
         return
     because = "the defaults that come with it are others than those in force"
-    made = _remember(turn, found, who=f"gatedog {event.version}", origin=None, uid=None, because=because)
+    made = _proposal(turn, found, who=f"gatedog {event.version}", origin=None, uid=None, because=because)
+    _remember(turn, made)
     turn.decide(NothingDone(gateway=NOBODY, rule=RuleId.POLICY_DEFAULTS, because=f"{because}: {made.proposal}"))
     _tell(turn, made, RuleId.POLICY_DEFAULTS)
 
@@ -176,7 +185,12 @@ def _propose(turn: Turn, ask: Ask) -> None:
     is_news = not any(
         each.uid == uid and turn.now_usec - each.at_usec < TELL_AGAIN_USEC for each in turn.state.rules.proposals
     )
-    made = _remember(turn, found, who=ask.who, origin=origin, uid=uid, because=ask.event.reason)
+    made = _proposal(turn, found, who=ask.who, origin=origin, uid=uid, because=ask.event.reason)
+    if not turn.state.rules.has_room_for(made):
+        because = "people have proposed and signed so much that there is no room for another's proposal"
+        fail(turn, ask, RuleId.POLICY_UNUSABLE, because, "gatedog policy proposals")
+        return
+    _remember(turn, made)
     because = f"{made.proposal} {_in_short(made)}; it waits for a human to review and commit it"
     turn.decide(NothingDone(gateway=NOBODY, rule=RuleId.POLICY_PROPOSED, because=because))
     if is_news:
@@ -207,13 +221,11 @@ def _examined(turn: Turn, ask: Ask) -> BundleExamined | None:
     return None
 
 
-def _remember(
+def _proposal(
     turn: Turn, found: BundleExamined, *, who: str, origin: OriginKind | None, uid: int | None, because: str
 ) -> Proposal:
-    rules = turn.state.rules
-    number = rules.proposal_count + 1
-    made = Proposal(
-        proposal=proposal_id(number),
+    return Proposal(
+        proposal=proposal_id(turn.state.rules.proposal_count + 1),
         who=who,
         origin=origin,
         uid=uid,
@@ -226,12 +238,10 @@ def _remember(
         wall_usec=turn.stamp.wall_usec,
         at_usec=turn.now_usec,
     )
-    mine = [each for each in rules.proposals if each.uid == uid]
-    dropped = mine[: len(mine) + 1 - PROPOSALS_PER_UID_MAX] if len(mine) >= PROPOSALS_PER_UID_MAX else []
-    kept = tuple(each for each in rules.proposals if each not in dropped)
-    changed = replace(rules, proposals=(*kept, made)[-PROPOSALS_MAX:], proposal_count=number)
-    turn.state = replace(turn.state, rules=changed)
-    return made
+
+
+def _remember(turn: Turn, made: Proposal) -> None:
+    turn.state = replace(turn.state, rules=turn.state.rules.with_proposal(made))
 
 
 def _open(turn: Turn) -> tuple[Proposal, ...]:
@@ -266,7 +276,8 @@ def _revert(turn: Turn, ask: Ask) -> None:
     if found is None:
         return
     because = f"back to the revision before: {ask.event.reason}"
-    made = _remember(turn, found, who=ask.who, origin=OriginKind.HUMAN, uid=ask.event.peer.uid, because=because)
+    made = _proposal(turn, found, who=ask.who, origin=OriginKind.HUMAN, uid=ask.event.peer.uid, because=because)
+    _remember(turn, made)
     _sign(turn, ask, made)
 
 
@@ -316,7 +327,7 @@ def _sign(turn: Turn, ask: Ask, proposal: Proposal) -> None:
             return
         given = (*given, Given(principal=signed.principal, key=signed.key))
     _put(turn, replace(proposal, given=given))
-    left = _needed(turn, proposal) - len(given) if by_signature else 0
+    left = signatures_needed(turn.state, proposal) - len(given) if by_signature else 0
     if left > 0:
         because = f"{proposal.proposal} loosens the rules: {len(given)} signed, {left} more must"
         turn.decide(NothingDone(gateway=NOBODY, rule=RuleId.POLICY_SIGNED, because=f"{because}; {ask.who}"))
@@ -325,8 +336,9 @@ def _sign(turn: Turn, ask: Ask, proposal: Proposal) -> None:
     _conclude(turn, ask, replace(proposal, given=given))
 
 
-def _needed(turn: Turn, proposal: Proposal) -> int:
-    policy = turn.state.policy
+def signatures_needed(state: State, proposal: Proposal) -> int:
+    """Say how many people have to sign a proposal, where people sign: by the rules in force, if it loosens them."""
+    policy = state.policy
     return policy.min_signers if policy is not None and proposal.loosens else 1
 
 

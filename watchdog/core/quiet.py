@@ -10,6 +10,7 @@ Invariant: no quiet lasts longer than it may, whatever was asked for: one that n
 """
 
 from shlex import quote
+from typing import Literal, assert_never
 
 from watchdog.core import escalation
 from watchdog.core.asks import Ask, fail, grant
@@ -23,6 +24,8 @@ from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
+QuietVerb = Literal[Verb.MAINTENANCE, Verb.MAINTENANCE_END, Verb.SILENCE, Verb.SILENCE_END]
+
 MAINTENANCE_MAX_USEC = DAY
 SILENCE_MAX_USEC = 7 * DAY
 DEFAULT_USEC = HOUR
@@ -31,17 +34,19 @@ EVERYTHING = "everything"
 """What people call the silence about all of a gateway, to tell it from "every silence there is" when one is ended."""
 
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+def on_granted(turn: Turn, ask: Ask, verb: QuietVerb) -> None:
     """A human asked for quiet, or to end it."""
-    match ask.event.verb:
+    match verb:
         case Verb.MAINTENANCE:
             _begin_maintenance(turn, ask)
         case Verb.SILENCE:
             _begin_silence(turn, ask)
         case Verb.MAINTENANCE_END:
             _end_early(turn, ask, maintenance=True)
-        case _:
+        case Verb.SILENCE_END:
             _end_early(turn, ask, maintenance=False)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def on_end_due(turn: Turn, name: GatewayName) -> None:

@@ -14,7 +14,6 @@ from shlex import quote
 from watchdog.core import escalation, incident, proof
 from watchdog.core.asks import HOST, Ask, command_of
 from watchdog.core.decisions import AnswerRequest, OriginKind, Outcome, Severity
-from watchdog.core.grants import GRANTABLE
 from watchdog.core.identity import NOBODY, GatewayName
 from watchdog.core.incident import Finding, Matter
 from watchdog.core.proof import NotShown
@@ -26,17 +25,13 @@ from watchdog.core.trail import trail_of
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS, Mark, Signing, is_marked
 
 REFUSALS_QUIET_USEC = 4 * HOUR
 """A story of refused requests is over when none came for so long."""
 
 SIGNERS_SHOWN = 3
 """Signers named to who might be one of them."""
-
-_LIFECYCLE = frozenset(
-    {Verb.START, Verb.STOP, Verb.RESTART, Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART}
-)
-"""Refused verbs that cast a shadow: an ending soon after one is charged to self_restart."""
 
 _HELD: Mapping[RuleId, tuple[str, str]] = {
     RuleId.SIGNATURE_AGENT_HELD: ("a signature of a person's", "gatedog requests list"),
@@ -64,7 +59,7 @@ def refuse(turn: Turn, ask: Ask, flaw: NotShown | None = None) -> None:
             next_commands=_ways_on(turn, ask),
         )
     )
-    if turn.knows(event.gateway) and event.verb in _LIFECYCLE:
+    if turn.knows(event.gateway) and is_marked(event.verb, Mark.CASTS_SHADOW):
         gateway = turn.gateway(event.gateway)
         refusal = Refusal(
             at_usec=turn.now_usec,
@@ -79,13 +74,21 @@ def refuse(turn: Turn, ask: Ask, flaw: NotShown | None = None) -> None:
     _tell_refused(turn, ask, flaw)
 
 
-def ask_for_signature(turn: Turn, ask: Ask) -> None:
-    """Have a person at a terminal sign what the policy wants signed. Nobody is told: they are here."""
+def ask_for_signature(turn: Turn, ask: Ask, verb: Verb | None = None) -> None:
+    """Have a person at a terminal sign what they ask. Nobody is told: they are here.
+
+    `verb` is what has to be signed where that is not the verb of the request: what a grant would grant.
+    """
+    verb = verb or ask.event.verb
+    if VERBS[verb].signing is Signing.IF_SIGNERS:
+        because = f"there is a list of signers, so '{verb.value}' has to be signed, also by a person at a terminal"
+    else:
+        because = f"the policy wants '{verb.value}' signed, also by a person at a terminal"
     turn.decide(
         AnswerRequest(
             gateway=ask.event.gateway,
             rule=RuleId.REQUEST_NEEDS_SIGNATURE,
-            because=f"the policy wants '{ask.event.verb.value}' signed, also from a person at a terminal",
+            because=because,
             request=ask.request,
             outcome=Outcome.REFUSED,
             next_commands=_proofs(turn, ask) or ("gatedog doctor",),
@@ -98,7 +101,7 @@ def _ways_on(turn: Turn, ask: Ask) -> tuple[str, ...]:
         heard = ask.event.verb is Verb.ASK_RESTART
         return ("gatedog status",) if heard else ("gatedog status", command_of(Verb.ASK_RESTART, ask.event))
     command = command_of(ask.event.verb, ask.event)
-    granted = (f"gatedog grant {ask.request}  # by a human",) if ask.event.verb in GRANTABLE else ()
+    granted = (f"gatedog grant {ask.request}  # by a human",) if is_marked(ask.event.verb, Mark.GRANTABLE) else ()
     at_terminal = (f"{command}  # at a terminal of this host", f"ssh -t {HOST} {quote(command)}")
     return (*at_terminal, *_proofs(turn, ask), *granted)
 
@@ -144,6 +147,7 @@ def _tell_refused(turn: Turn, ask: Ask, flaw: NotShown | None) -> None:
 
 def _finding(ask: Ask, gateway: GatewayName, because: str) -> Finding:
     agent = ask.judgement.origin is OriginKind.SUPERVISED
+    grantable = is_marked(ask.event.verb, Mark.GRANTABLE)
     return Finding(
         gateway=gateway,
         matter=Matter.REFUSED,
@@ -152,7 +156,7 @@ def _finding(ask: Ask, gateway: GatewayName, because: str) -> Finding:
         title=f"refused: {'its own agent' if agent else 'somebody unknown'} asked for {ask.event.verb.value}",
         because=because,
         did="refused it; nothing was restarted",
-        next_command=f"gatedog grant {ask.request}" if ask.event.verb in GRANTABLE else "gatedog requests list",
+        next_command=f"gatedog grant {ask.request}" if grantable else "gatedog requests list",
         agent_says=ask.event.reason,
     )
 

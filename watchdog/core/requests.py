@@ -8,10 +8,10 @@ listed as trusted may start, stop and restart, on its own small budget. Everythi
 A request that is refused for who asked it goes through core/refusal.py; proof that a person asked (core/proof.py) and
 what a person lets others do (core/grants.py) come before that.
 
-Invariant: deny by default. A verb is granted only by a line of `_PERMITTED`.
+Invariant: deny by default. A verb is granted only to who is in its row (core/verbtable.py).
 """
 
-from collections.abc import Mapping
+from typing import Literal, assert_never
 
 from watchdog.core import (
     drills,
@@ -28,7 +28,7 @@ from watchdog.core import (
     runasks,
     steering,
 )
-from watchdog.core.asks import Ask, command_of, fail, grant
+from watchdog.core.asks import Ask, command_of, fail, grant, needs_signature
 from watchdog.core.decisions import (
     Charge,
     NothingDone,
@@ -49,71 +49,9 @@ from watchdog.core.timeline import duration_text
 from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS, About, Mark
 
-_ANYBODY = frozenset(OriginKind)
-"""Proposing, guessing, asking whether one may: the agent included. Nothing follows until a person says so."""
-_HUMAN = frozenset({OriginKind.HUMAN})
-_HUMAN_OR_TRUSTED = frozenset({OriginKind.HUMAN, OriginKind.AUTOMATION})
-
-_PERMITTED: Mapping[Verb, frozenset[OriginKind]] = {
-    Verb.START: _HUMAN_OR_TRUSTED,
-    Verb.STOP: _HUMAN_OR_TRUSTED,
-    Verb.RESTART: _HUMAN_OR_TRUSTED,
-    Verb.HOLD: _HUMAN_OR_TRUSTED,
-    Verb.RELEASE: _HUMAN,
-    Verb.RESET_BUDGET: _HUMAN,
-    Verb.ASK_RESTART: _HUMAN,
-    Verb.ACKNOWLEDGE: frozenset({OriginKind.HUMAN, OriginKind.CONTACT}),
-    Verb.UNACKNOWLEDGE: _HUMAN,
-    Verb.CLOSE_INCIDENT: _HUMAN,
-    Verb.TEST_PAGE: _HUMAN,
-    Verb.MAINTENANCE: _HUMAN,
-    Verb.MAINTENANCE_END: _HUMAN,
-    Verb.SILENCE: _HUMAN,
-    Verb.SILENCE_END: _HUMAN,
-    Verb.RETRY_PAGE: _HUMAN,
-    Verb.GRANT: _HUMAN,
-    Verb.PERMIT: _HUMAN,
-    Verb.PERMIT_END: _HUMAN,
-    Verb.HYPOTHESISE: _ANYBODY,
-    Verb.JUDGE_HYPOTHESIS: _HUMAN,
-    Verb.EDIT_POSTMORTEM: _HUMAN,
-    Verb.SIGN_CAUSE: _HUMAN,
-    Verb.PROPOSE_POLICY: _ANYBODY,
-    Verb.COMMIT_POLICY: _HUMAN,
-    Verb.REVERT_POLICY: _HUMAN,
-    Verb.RUN_RUNBOOK: _HUMAN,
-    Verb.APPROVE_STEP: _HUMAN,
-    Verb.ABORT_RUN: _HUMAN,
-    Verb.CLOSE_BREAKER: _HUMAN,
-    Verb.CHECK_ACTION: _ANYBODY,
-    Verb.APPROVE_ACTION: _HUMAN,
-    Verb.REPORT_DRILL: _HUMAN,
-}
-
-_ABOUT_INCIDENTS = frozenset({Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT})
-_ABOUT_GATEWAYS = frozenset(
-    {
-        Verb.START,
-        Verb.STOP,
-        Verb.RESTART,
-        Verb.HOLD,
-        Verb.RELEASE,
-        Verb.RESET_BUDGET,
-        Verb.ASK_RESTART,
-        Verb.MAINTENANCE,
-        Verb.MAINTENANCE_END,
-        Verb.SILENCE,
-        Verb.SILENCE_END,
-        Verb.PERMIT,
-        Verb.PERMIT_END,
-    }
-)
-_SIGNED_WHERE_ANYBODY_CAN = frozenset({Verb.SIGN_CAUSE, Verb.COMMIT_POLICY, Verb.REVERT_POLICY})
-"""What holds for long, and is no emergency: a terminal alone is not enough where a human listed signers."""
-_NEEDS_REASON = frozenset(
-    {Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART, Verb.MAINTENANCE, Verb.SILENCE, Verb.PERMIT}
-)
+_IncidentVerb = Literal[Verb.ACKNOWLEDGE, Verb.UNACKNOWLEDGE, Verb.CLOSE_INCIDENT]
 
 
 def on_requested(turn: Turn, event: ActionRequested) -> None:
@@ -142,33 +80,24 @@ def on_requested(turn: Turn, event: ActionRequested) -> None:
 
 def _answer(turn: Turn, ask: Ask) -> None:
     event, judgement = ask.event, ask.judgement
-    lets_anybody = OriginKind.UNKNOWN in _PERMITTED[event.verb]
-    trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted or lets_anybody
-    if judgement.origin not in _PERMITTED[event.verb] or not trusted:
+    row = VERBS[event.verb]
+    trusted = judgement.origin is not OriginKind.AUTOMATION or judgement.trusted or OriginKind.UNKNOWN in row.who
+    if judgement.origin not in row.who or not trusted:
         permit = grants.permit_for(turn, ask)
         if permit is None:
             refuse(turn, ask)
         else:
             _carry_out(turn, replace(ask, permit=permit))
             grants.use_up(turn, permit)
-    elif event.verb in _ABOUT_GATEWAYS and not turn.knows(event.gateway):
+    elif row.about is About.NAMED and not turn.knows(event.gateway):
         names = ", ".join(gateway.name for gateway in turn.state.gateways) or "none"
         fail(turn, ask, RuleId.REQUEST_UNKNOWN_GATEWAY, f"no gateway of that name; known: {names}", "gatedog status")
-    elif event.verb in _NEEDS_REASON and not event.reason.strip():
+    elif Mark.NEEDS_REASON in row.marks and not event.reason.strip():
         fail(turn, ask, RuleId.REQUEST_NEEDS_REASON, "a reason is kept with this", command_of(event.verb, event))
-    elif _is_to_be_signed(turn, ask):
+    elif row.about is not About.FOUND and needs_signature(turn, ask, event.gateway):
         ask_for_signature(turn, ask)
     else:
         _carry_out(turn, ask)
-
-
-def _is_to_be_signed(turn: Turn, ask: Ask) -> bool:
-    event = ask.event
-    if event.verb in _SIGNED_WHERE_ANYBODY_CAN:
-        return event.signable and ask.judgement.rule is not RuleId.ORIGIN_SIGNATURE
-    if ask.is_proven or not turn.knows(event.gateway):
-        return False
-    return event.verb.value in turn.policy_of(event.gateway).signature_for
 
 
 def judge_peer(state: State, peer: Peer, gateway: GatewayName) -> Judgement:
@@ -191,12 +120,13 @@ def judge_peer(state: State, peer: Peer, gateway: GatewayName) -> Judgement:
 
 def _carry_out(turn: Turn, ask: Ask) -> None:
     match ask.event.verb:
-        case Verb.START | Verb.RESTART | Verb.STOP | Verb.HOLD | Verb.RELEASE | Verb.RESET_BUDGET | Verb.ASK_RESTART:
-            steering.on_granted(turn, ask)
-        case Verb.MAINTENANCE | Verb.MAINTENANCE_END | Verb.SILENCE | Verb.SILENCE_END:
-            quiet.on_granted(turn, ask)
-        case Verb.ACKNOWLEDGE | Verb.UNACKNOWLEDGE | Verb.CLOSE_INCIDENT:
-            _about_incident(turn, ask)
+        case (Verb.START | Verb.RESTART | Verb.STOP | Verb.HOLD | Verb.RELEASE | Verb.RESET_BUDGET
+              | Verb.ASK_RESTART) as verb:  # fmt: skip
+            steering.on_granted(turn, ask, verb)
+        case (Verb.MAINTENANCE | Verb.MAINTENANCE_END | Verb.SILENCE | Verb.SILENCE_END) as verb:
+            quiet.on_granted(turn, ask, verb)
+        case (Verb.ACKNOWLEDGE | Verb.UNACKNOWLEDGE | Verb.CLOSE_INCIDENT) as verb:
+            _about_incident(turn, ask, verb)
         case Verb.TEST_PAGE:
             _test_page(turn, ask)
         case Verb.RETRY_PAGE:
@@ -207,16 +137,18 @@ def _carry_out(turn: Turn, ask: Ask) -> None:
             _permit(turn, ask)
         case Verb.PERMIT_END:
             _end_permits(turn, ask)
-        case Verb.HYPOTHESISE | Verb.JUDGE_HYPOTHESIS | Verb.EDIT_POSTMORTEM | Verb.SIGN_CAUSE:
-            papers.on_granted(turn, ask)
-        case Verb.PROPOSE_POLICY | Verb.COMMIT_POLICY | Verb.REVERT_POLICY:
-            proposals.on_granted(turn, ask)
-        case Verb.RUN_RUNBOOK | Verb.APPROVE_STEP | Verb.ABORT_RUN | Verb.CLOSE_BREAKER:
-            runasks.on_granted(turn, ask)
-        case Verb.CHECK_ACTION | Verb.APPROVE_ACTION:
-            gate.on_granted(turn, ask)
+        case (Verb.HYPOTHESISE | Verb.JUDGE_HYPOTHESIS | Verb.EDIT_POSTMORTEM | Verb.SIGN_CAUSE) as verb:
+            papers.on_granted(turn, ask, verb)
+        case (Verb.PROPOSE_POLICY | Verb.COMMIT_POLICY | Verb.REVERT_POLICY) as verb:
+            proposals.on_granted(turn, ask, verb)
+        case (Verb.RUN_RUNBOOK | Verb.APPROVE_STEP | Verb.ABORT_RUN | Verb.CLOSE_BREAKER) as verb:
+            runasks.on_granted(turn, ask, verb)
+        case (Verb.CHECK_ACTION | Verb.APPROVE_ACTION) as verb:
+            gate.on_granted(turn, ask, verb)
         case Verb.REPORT_DRILL:
             drills.on_granted(turn, ask)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _test_page(turn: Turn, ask: Ask) -> None:
@@ -235,14 +167,18 @@ def _grant_request(turn: Turn, ask: Ask) -> None:
     if not turn.knows(asked.gateway):
         fail(turn, ask, RuleId.REQUEST_NOT_GRANTABLE, f"there is no gateway {asked.gateway}", "gatedog status")
         return
-    grants.mark_granted(turn, asked, ask.request)
     verb = Verb.RESTART if asked.verb is Verb.ASK_RESTART else asked.verb
     # What the agent gets by asking counts as its own doing, whoever agreed to it.
     charge = Charge.SELF_RESTART if asked.origin is OriginKind.SUPERVISED else Charge.HUMAN
+    granted = replace(ask, event=replace(ask.event, verb=verb, gateway=asked.gateway), charge=charge)
+    if needs_signature(turn, granted, asked.gateway):
+        # Else who types into a person's terminal asks from elsewhere first, and grants it to themselves here.
+        ask_for_signature(turn, ask, verb)
+        return
+    grants.mark_granted(turn, asked, ask.request)
     because = f"{ask.who} grants {asked.request}: {verb.value} {asked.gateway}"
     turn.decide(NothingDone(gateway=asked.gateway, rule=RuleId.REQUEST_GRANTED_LATER, because=because))
-    event = replace(ask.event, verb=verb, gateway=asked.gateway)
-    _carry_out(turn, replace(ask, event=event, charge=charge))
+    _carry_out(turn, granted)
 
 
 def _permit(turn: Turn, ask: Ask) -> None:
@@ -263,22 +199,24 @@ def _end_permits(turn: Turn, ask: Ask) -> None:
     grant(turn, ask, f"nobody is permitted anything on {name} any more", f"gatedog status {name}")
 
 
-def _about_incident(turn: Turn, ask: Ask) -> None:
+def _about_incident(turn: Turn, ask: Ask, verb: _IncidentVerb) -> None:
     wanted = ask.event.incident
     story = incident.find(turn, wanted) if wanted is not None else None
     if story is None or story.phase is IncidentPhase.RESOLVED:
         because = f"no open incident {wanted or ''}".strip()
         fail(turn, ask, RuleId.REQUEST_UNKNOWN_INCIDENT, because, "gatedog incident list")
         return
-    match ask.event.verb:
+    match verb:
         case Verb.ACKNOWLEDGE:
             for_usec = ask.event.for_usec or turn.escalation.acknowledge_for_usec
             incident.acknowledge(turn, story, who=ask.who, for_usec=for_usec)
             grant(turn, ask, f"{story.incident} is yours", f"gatedog incident show {story.incident}")
         case Verb.UNACKNOWLEDGE:
             _unacknowledge(turn, ask, story)
-        case _:
+        case Verb.CLOSE_INCIDENT:
             _close(turn, ask, story)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _retry_page(turn: Turn, ask: Ask) -> None:

@@ -180,6 +180,7 @@ class RuleId(Enum):
     ACK_ENDED = "escalation.acknowledgement-ended"
     EVIDENCE_FIRST = "incident.evidence-first"
     EVIDENCE_BOUNDED = "incident.evidence-bounded"
+    EVIDENCE_FAILED = "incident.evidence-failed"
     # maintenance and silences
     MAINTENANCE_BEGAN = "maintenance.began"
     MAINTENANCE_ENDED = "maintenance.ended"

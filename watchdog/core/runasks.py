@@ -1,12 +1,16 @@
 """What people ask of runs: to run a runbook, to approve of a step, to give a run up, to close a breaker.
 
 Invariant: an approval is for one step of one run, with the argv that the person had before them, on this host, while it
-waits; nothing else is approved by it. Where the gateway's rules want approvals signed, an unsigned one is none, however
-the request named its gateway. Deliberately not here: who may ask (core/requests.py lets humans alone through).
+waits; nothing else is approved by it. Where the run's gateway wants approvals signed, an unsigned one is none, however
+the request named its gateway; of a run that is no gateway's, where any gateway does.
+
+Deliberately not here: who may ask (core/requests.py lets humans alone through).
 """
 
+from typing import Literal, assert_never
+
 from watchdog.core import breaker, incident, runs
-from watchdog.core.asks import Ask, fail, grant
+from watchdog.core.asks import Ask, fail, grant, needs_signature
 from watchdog.core.enclosure import StepReviewed
 from watchdog.core.identity import GatewayName, RunId
 from watchdog.core.incident import Matter
@@ -19,20 +23,24 @@ from watchdog.core.runtelling import approve_command, command_text
 from watchdog.core.turn import Turn
 from watchdog.core.verbs import Verb
 
+RunVerb = Literal[Verb.RUN_RUNBOOK, Verb.APPROVE_STEP, Verb.ABORT_RUN, Verb.CLOSE_BREAKER]
+
 _RUNS = "gatedog runbook runs"
 
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+def on_granted(turn: Turn, ask: Ask, verb: RunVerb) -> None:
     """Do what was asked by somebody who may."""
-    match ask.event.verb:
+    match verb:
         case Verb.RUN_RUNBOOK:
             _run(turn, ask)
         case Verb.APPROVE_STEP:
             _approve(turn, ask)
         case Verb.ABORT_RUN:
             _abort(turn, ask)
-        case _:
+        case Verb.CLOSE_BREAKER:
             _close(turn, ask)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _run(turn: Turn, ask: Ask) -> None:
@@ -55,7 +63,7 @@ def _run(turn: Turn, ask: Ask) -> None:
     reason = runs.why_not(turn, runbook, gateway, event.incident)
     if reason:
         fail(turn, ask, RuleId.RUN_WITHHELD, f"runbook {runbook.name} is not run: {reason}", _RUNS)
-    elif _is_to_be_signed(turn, ask, gateway):
+    elif needs_signature(turn, ask, gateway):
         ask_for_signature(turn, ask)
     else:
         name = runs.begin(turn, runbook, gateway=gateway, story=event.incident, who=ask.who)
@@ -72,7 +80,7 @@ def _approve(turn: Turn, ask: Ask) -> None:
     other = _why_other(run, number, ask)
     if other:
         fail(turn, ask, RuleId.RUN_NOT_APPROVED, other, approve_command(run))
-    elif _is_to_be_signed(turn, ask, run.gateway):
+    elif needs_signature(turn, ask, run.gateway):
         ask_for_signature(turn, ask)
     elif unmet := runs.unmet_of(turn, run):
         runs.end(turn, run, RunMove.STOP, f"the precondition of step {run.number} does not hold any more: {unmet}")
@@ -116,12 +124,6 @@ def _close(turn: Turn, ask: Ask) -> None:
         because = f"{ask.who} looked at runbook {name}"
         incident.resolve_matter(turn, gateway, Matter.RUNBOOK, rule=RuleId.BREAKER_CLOSED, because=because)
     grant(turn, ask, f"runbook {name} answers incidents again", "gatedog runbook list")
-
-
-def _is_to_be_signed(turn: Turn, ask: Ask, gateway: GatewayName) -> bool:
-    if ask.is_proven or not turn.knows(gateway):
-        return False
-    return ask.event.verb.value in turn.policy_of(gateway).signature_for
 
 
 def _runbooks(turn: Turn) -> tuple[MachineRunbook, ...]:

@@ -73,6 +73,8 @@ def _command(tokens: tuple[Word, ...], after: str) -> ShellCommand | None:
         if not waiting or waiting[0].operator:
             return None
         target = waiting.pop(0)
+        if token.text.startswith("&") and waiting:
+            return None  # `ls &>x reboot` is one command to bash and two to dash
         if token.text in _WRITES:
             writes.append(target)
         elif token.text == ">&" and target.text.isdigit():
@@ -125,8 +127,10 @@ class _Reader:
         while end < len(self._line) and self._line[end] in _OPERATOR:
             end += 1
         text = self._line[at:end]
-        if text[0] in "<>" and not self._quoted and (self._word or "").isdigit():
-            self._word, self._expands = None, False  # the number of what is redirected
+        if text[0] in "<>" and not self._quoted and self._word and self._word.isdigit():
+            # The number of what is redirected. Of two digits it is one to bash and a word to dash: no operator known.
+            text = text if len(self._word) == 1 else f"{self._word}{text}"
+            self._word, self._expands = None, False
         self._end_word()
         self._tokens.append(Word(text=text, operator=True))
         return end
@@ -146,7 +150,8 @@ class _Reader:
         letter = self._line[at]
         if letter == "$":
             return self._is_name(at)
-        self._expands = self._expands or letter in _PATTERN
+        # zsh looks up `=name` as a program
+        self._expands = self._expands or letter in _PATTERN or (letter == "=" and self._word is None)
         return (letter.isascii() and letter.isalnum()) or letter in _PLAIN or letter in _PATTERN
 
     def _is_name(self, at: int) -> bool:

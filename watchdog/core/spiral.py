@@ -99,21 +99,24 @@ def _second_owner(chain: tuple[ChainLink, ...]) -> tuple[RuleId, str] | None:
 
 
 def _identical(chain: tuple[ChainLink, ...], policy: SpiralPolicy) -> tuple[RuleId, str] | None:
-    recent = chain[-policy.identical_page_at :]
-    if len(recent) < policy.identical_page_at or _spread(recent) > policy.identical_within_usec:
-        return None
-    if len({link.fingerprint for link in recent}) > 1:
+    recent = _close_together(chain, policy)
+    if len({link.fingerprint for link in recent}) != 1:
         return None
     return RuleId.SPIRAL_IDENTICAL, f"{len(recent)} identical endings within {duration_text(_spread(recent))}"
 
 
 def _never_ready(chain: tuple[ChainLink, ...], policy: SpiralPolicy) -> tuple[RuleId, str] | None:
-    recent = chain[-policy.identical_page_at :]
-    if len(recent) < policy.identical_page_at or _spread(recent) > policy.identical_within_usec:
-        return None
-    if any(link.was_ready for link in recent):
+    recent = _close_together(chain, policy)
+    if not recent or any(link.was_ready for link in recent):
         return None
     return RuleId.SPIRAL_NEVER_READY, f"{len(recent)} lives in a row ended before they were ready"
+
+
+def _close_together(chain: tuple[ChainLink, ...], policy: SpiralPolicy) -> tuple[ChainLink, ...]:
+    """Return the latest endings, if there are so many as the policy looks at, within its time; none of 0."""
+    wanted = policy.identical_page_at
+    recent = chain[-wanted:] if 0 < wanted <= len(chain) else ()
+    return recent if recent and _spread(recent) <= policy.identical_within_usec else ()
 
 
 def _row(chain: tuple[ChainLink, ...], policy: SpiralPolicy, pace: int) -> tuple[RuleId, str] | None:

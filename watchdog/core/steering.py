@@ -4,6 +4,8 @@ Invariant: a held gateway is started by nothing but its release, and every answe
 here: who may (core/requests.py), and what a granted start costs (core/budget.py).
 """
 
+from typing import Literal, assert_never
+
 from watchdog.core import budget, incident, restart, safemode
 from watchdog.core.asks import Ask, fail, grant
 from watchdog.core.decisions import BudgetReset, Charge, HoldReleased, OriginKind
@@ -19,11 +21,13 @@ from watchdog.core.turn import Turn
 from watchdog.core.values import replace
 from watchdog.core.verbs import Verb
 
+LifeVerb = Literal[Verb.START, Verb.RESTART, Verb.STOP, Verb.HOLD, Verb.RELEASE, Verb.RESET_BUDGET, Verb.ASK_RESTART]
 
-def on_granted(turn: Turn, ask: Ask) -> None:
+
+def on_granted(turn: Turn, ask: Ask, verb: LifeVerb) -> None:
     """Do what was asked by somebody who may."""
     name = ask.event.gateway
-    match ask.event.verb:
+    match verb:
         case Verb.STOP:
             _stop(turn, ask)
         case Verb.HOLD:
@@ -40,8 +44,10 @@ def on_granted(turn: Turn, ask: Ask) -> None:
         case Verb.ASK_RESTART:
             because = "you are a human: you need not ask"
             fail(turn, ask, RuleId.REQUEST_NOTHING_TO_DO, because, f"gatedog restart {name}")
-        case _:
+        case Verb.START | Verb.RESTART:
             _start_or_restart(turn, ask)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _start_or_restart(turn: Turn, ask: Ask) -> None:

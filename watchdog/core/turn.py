@@ -11,7 +11,7 @@ from watchdog.core.events import Stamp
 from watchdog.core.identity import ActionId, GatewayName, action_id
 from watchdog.core.policy import EscalationPolicy, GatewayPolicy
 from watchdog.core.rules import RuleId
-from watchdog.core.state import GatewayState, State, Timer
+from watchdog.core.state import GatewayState, Incident, State, Timer
 from watchdog.core.tables import Moved
 from watchdog.core.timeline import Usec
 from watchdog.core.timer import TimerId
@@ -79,6 +79,11 @@ class Turn:
             self.state,
             gateways=tuple(changed if gateway.name == changed.name else gateway for gateway in self.state.gateways),
         )
+
+    def replace_story(self, changed: Incident) -> None:
+        """Replace an incident that is remembered; core/incident.py adds them, and lets them go."""
+        incidents = tuple(changed if each.incident == changed.incident else each for each in self.state.incidents)
+        self.state = replace(self.state, incidents=incidents)
 
     def policy_of(self, name: GatewayName) -> GatewayPolicy:
         """Return the human's rules for a gateway that `knows`."""

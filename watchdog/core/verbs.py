@@ -1,8 +1,8 @@
 """What may be asked of gatedog over its socket.
 
 Reading is not asking: it needs no verb and no judgement. Invariant: the values travel in the Varlink interface and
-lie in journals, so one that was released is never renamed. Deliberately not here: who may ask for which
-(core/requests.py).
+lie in journals, so one that was released is never renamed. Deliberately not here: what there is to know about each
+(core/verbtable.py).
 """
 
 from enum import Enum

@@ -25,6 +25,8 @@ SYSTEM_FOLDERS = frozenset(
 """Where a program is what it is called. One of another place is only called so."""
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+_EVALUATING_SHELLS = frozenset({"zsh", "ksh"})
+"""These run what stands in the index of a variable, wherever a number is wanted: `[ 'a[$(reboot)]' -eq 1 ]`."""
 _SHELL_FLAGS = "eulx"
 _LONG_SHELL_FLAGS = frozenset({"--login", "--noprofile", "--norc", "--posix"})
 _INTERPRETERS = ("python*", "pypy*", "node", "nodejs", "deno", "bun", "perl*", "ruby*", "php*", "lua*", "java", "npx")
@@ -33,6 +35,10 @@ _HARMLESS_VARIABLES = frozenset({
     "NO_COLOR", "CLICOLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CI", "DEBIAN_FRONTEND",
 })  # fmt: skip
 """No program runs something else because of these."""
+
+_HOME_DEPTH = 2
+_NO_FILE = " \n*$"
+"""A word with one of these is rather a text, a pattern or a variable than the name of a program."""
 
 _SUBCOMMANDS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
@@ -71,10 +77,10 @@ WRAPPERS: Mapping[str, Wrapper] = {
                        valued=("--reuid", "--regid", "--ruid", "--euid", "--rgid", "--egid", "--groups", "--inh-caps",
                                "--ambient-caps", "--bounding-set", "--securebits", "--pdeathsig"), raises=True),
     "su": Wrapper(flags=("-", "-l", "--login", "-m", "-p", "--preserve-environment", "-P", "--pty"),
-                  valued=("-s", "--shell", "-g", "-G"), line=("-c", "--command", "--session-command"), raises=True),
+                  valued=("-g", "-G"), line=("-c", "--command", "--session-command"), raises=True, confuses=True),
     "runuser": Wrapper(flags=("-", "-l", "--login", "-m", "-p", "--preserve-environment", "-P", "--pty"),
-                       valued=("-s", "--shell", "-g", "-G", "-u", "--user"),
-                       line=("-c", "--command", "--session-command"), raises=True),
+                       valued=("-g", "-G", "-u", "--user"),
+                       line=("-c", "--command", "--session-command"), raises=True, confuses=True),
     "script": Wrapper(flags=("-q", "-e", "-a", "-f", "--quiet", "--return", "--append", "--flush"),
                       line=("-c", "--command"), confuses=True),
     "unshare": Wrapper(flags=("-m", "-u", "-i", "-n", "-p", "-U", "-C", "-T", "-f", "-r", "-c", "--mount", "--uts",
@@ -140,6 +146,25 @@ def runs_another(program: str) -> bool:
     return program in _SHELLS or program in WRAPPERS or any(fits(program, name) for name in _INTERPRETERS)
 
 
+def programs_of(argv: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    """Return every file that a command line may execute, wherever its wrappers and interpreters have it.
+
+    Behind an interpreter each word that is a path counts: which of them is the script only the interpreter knows.
+    """
+    words = ((deed.argv[0], deed.directory) for deed in deeds_of(argv, directory) if deed.argv)
+    files = (absolute(word, folder) for word, folder in words if "/" in word and not word.startswith("-"))
+    named = (file for file in files if file not in ("", "/") and not any(letter in _NO_FILE for letter in file))
+    return tuple(dict.fromkeys(named))
+
+
+def tree_of(program: str) -> str:
+    """Return the folder of a program; only the file itself where the folder holds much besides it."""
+    folder = program.rpartition("/")[0]
+    depth = folder.count("/")
+    is_shared = folder in SYSTEM_FOLDERS or depth <= 1 or (depth == _HOME_DEPTH and folder.startswith("/home/"))
+    return program if is_shared else folder
+
+
 def _taken_off(deed: Deed, depth: int) -> tuple[Deed, ...]:
     """Take wrappers off one command, `depth` more of them at most."""
     if not deed.argv or not deed.program or depth == 0:
@@ -147,6 +172,8 @@ def _taken_off(deed: Deed, depth: int) -> tuple[Deed, ...]:
     if not is_called_as_it_is(deed.argv[0]):
         deed = replace(deed, sure=False)
     program = deed.program
+    if (deed.expands and runs_another(program)) or program in _EVALUATING_SHELLS:
+        deed = replace(deed, sure=False)
     if program in _SHELLS:
         return _shell(deed, depth)
     if any(fits(program, name) for name in _INTERPRETERS):
@@ -173,7 +200,7 @@ def _unwrapped(deed: Deed, wrapper: Wrapper, depth: int) -> tuple[Deed, ...]:
         if option in wrapper.line and value is not None:
             return _line(inner, value, depth)
         if option in wrapper.moves and value is not None:
-            inner = replace(inner, directory=absolute(value, inner.directory))
+            inner = replace(inner, directory=_folder(value, inner.directory))
         elif option == "":
             if not word.startswith("-") or word == "-":
                 rest.insert(0, word)
@@ -252,9 +279,15 @@ def _moved(here: Deed, command: ShellCommand, follows: str) -> Deed | None:
     if not words or words[0].text != "cd":
         return None
     is_plain = len(words) == 2 and not words[1].expands and not words[1].text.startswith("-") and not command.writes
-    directory = absolute(words[1].text, here.directory) if is_plain else ""
-    is_certain = bool(directory) and command.after in ("", "&&", ";", "\n") and follows in ("", "&&")
-    return replace(here, directory=directory, sure=here.sure and is_certain)
+    to = words[1].text if is_plain else ""
+    is_known = bool(absolute(to, here.directory))
+    is_certain = is_known and command.after in ("", "&&", ";", "\n") and follows in ("", "&&")
+    return replace(here, directory=_folder(to, here.directory), sure=here.sure and is_certain)
+
+
+def _folder(word: str, directory: str) -> str:
+    """Return the folder that a word leads to; "" with a `..`, by which some go up from a link and some from its end."""
+    return "" if ".." in word.split("/") else absolute(word, directory)
 
 
 def _deed_of(here: Deed, command: ShellCommand) -> Deed:

@@ -3,16 +3,18 @@
 Theory of operation. The core cannot read files, run ssh-keygen or make a nonce, so this is done before a request enters
 the loop, and what was found travels in the event. Who may sign (daemon/signing.py) is looked up anew for each request,
 so that a signer who was struck off is struck off at once. A signature is tried against the challenges that fit its
-request, newest first; the text of a challenge is never taken from whoever answers it.
+request, its own account's first; the text of a challenge is never taken from whoever answers it.
 
 Invariant: nothing here decides; without a bundle (`gatedog run -- CMD`) nobody can sign. What blocks runs in a thread.
 Deliberately not here: cryptography (approval/), and whether a challenge or a code still counts (core/proof.py).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 from watchdog.approval.challenge import challenge_text, make_nonce, namespace_of
@@ -20,25 +22,33 @@ from watchdog.approval.codes import CODES_FILE, Mistyped, match, read_code_set
 from watchdog.approval.guard import Untrusted
 from watchdog.approval.sshsig import parse
 from watchdog.control.supervision import Offered, RequestNotTaken
-from watchdog.core.approval import Challenge, CodeOffered, SignatureFault, SignatureKept, Signed
-from watchdog.core.enclosure import StepReviewed
+from watchdog.core.approval import (
+    CHALLENGES_PER_UID_MAX,
+    Challenge,
+    CodeOffered,
+    SignatureFault,
+    SignatureKept,
+    Signed,
+)
+from watchdog.core.decisions import OriginKind
 from watchdog.core.events import TEXT_MAX, ActionRequested
 from watchdog.core.identity import RequestId
 from watchdog.core.state import State
 from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
+from watchdog.core.verbtable import VERBS, About, Mark, is_marked
 from watchdog.daemon.signing import SignersInForce
 from watchdog.journal.codec import enclosed_to_json
 from watchdog.origin.procfs import one_line
 
 SIGNERS_MAX = 8
 """Signers named in an event."""
-TRIED_MAX = 4
-"""Challenges that one signature is tried against: each costs a run of ssh-keygen."""
+TRIED_MAX = 2 * CHALLENGES_PER_UID_MAX
+"""Challenges that one signature is tried against: each costs a run of ssh-keygen. So many are all that its own account
+was given, and as many of others."""
 
 
 _MAY_FIT_ANOTHER = (SignatureFault.DOES_NOT_MATCH, SignatureFault.UNKNOWN_SIGNER)
-_SIGNED_BY_SEVERAL = frozenset({Verb.COMMIT_POLICY, Verb.REVERT_POLICY})
 _THREADS = 2
 """Of their own: the threads that start gateways must not wait for an ssh-keygen that hangs."""
 
@@ -85,9 +95,9 @@ class Approvals:
         Raises:
             RequestNotTaken: a release code that is none by its own check digit. Nothing was asked: it was mistyped.
         """
-        if isinstance(event.enclosed, StepReviewed) and event.enclosed.host == self._place.host:
-            event = replace(event, enclosed=replace(event.enclosed, host=""))  # it is this host: the core cannot know
         is_agent_without_proof = event.peer.in_life and not offered.signature and not offered.code
+        if is_agent_without_proof and OriginKind.SUPERVISED not in VERBS[event.verb].who:
+            event = replace(event, enclosed=None)  # it is refused whatever it holds, and nobody will sign it
         if self._bundle is None or is_agent_without_proof:
             return event  # an agent that asks 500 times a second gets no challenge, and must cost next to nothing
         bundle, state = self._bundle, self._state()
@@ -110,11 +120,10 @@ class Approvals:
         return completed
 
     def _examine(self, signers: SignersInForce, state: State, event: ActionRequested, signature: bytes) -> Signed:
-        """Try a signature against what it could answer; the newest challenge that it fits, else the newest of all."""
-        fitting = [each for each in state.challenges if (each.verb, each.gateway) == (event.verb, event.gateway)]
+        """Try a signature against what it could answer; say of the first that it fits, else of the first of all."""
         unfit: Signed | None = None
         touch_required = _must_be_touched(state, event)
-        for challenge in reversed(fitting[-TRIED_MAX:]):
+        for challenge in _to_try(state, event):
             text = self._text(challenge)
             verdict = signers.check(
                 signature,
@@ -129,10 +138,9 @@ class Approvals:
                 key=one_line(verdict.key),
                 fault=verdict.fault,
                 detail=one_line(verdict.detail),
-                counting=signers.counting if event.verb in _SIGNED_BY_SEVERAL else (),
             )
-            if found.fault is None and event.verb is Verb.SIGN_CAUSE:
-                return replace(found, kept=_kept(signature, text, signers.listed.lines_of(challenge.signer)))
+            if found.fault is None:
+                return _with_more(found, event.verb, challenge, signers, text, signature)
             if found.fault not in _MAY_FIT_ANOTHER:
                 return found
             unfit = unfit or found
@@ -141,6 +149,30 @@ class Approvals:
     def _text(self, challenge: Challenge) -> bytes:
         enclosed = None if challenge.enclosed is None else enclosed_to_json(challenge.enclosed)
         return challenge_text(challenge, journal=self._place.journal, host=self._place.host, enclosed=enclosed)
+
+
+def _to_try(state: State, event: ActionRequested) -> list[Challenge]:
+    """Return what a signature could answer, in the order in which it is tried.
+
+    First what its own account asked for, newest first. Then the newest of every other account, then the one before that
+    of each: a person may ask as one account and answer as another, and no account that asks all day is in their way.
+    """
+    asked: Counter[int] = Counter()
+    ranked: list[tuple[int, Challenge]] = []
+    for each in reversed(state.challenges):
+        if (each.verb, each.gateway) == (event.verb, event.gateway):
+            asked[each.asker_uid] += each.asker_uid != event.peer.uid
+            ranked.append((asked[each.asker_uid], each))
+    return [each for _, each in sorted(ranked, key=itemgetter(0))][:TRIED_MAX]
+
+
+def _with_more(
+    found: Signed, verb: Verb, challenge: Challenge, signers: SignersInForce, text: bytes, signature: bytes
+) -> Signed:
+    """Add to a good signature what is needed to count it, or to keep it."""
+    if verb is Verb.SIGN_CAUSE:
+        return replace(found, kept=_kept(signature, text, signers.listed.lines_of(challenge.signer)))
+    return replace(found, counting=signers.counting) if is_marked(verb, Mark.BY_SEVERAL) else found
 
 
 def _kept(signature: bytes, text: bytes, signers: bytes) -> SignatureKept:
@@ -172,6 +204,10 @@ def _with_code(bundle: Path, event: ActionRequested, code: str) -> ActionRequest
 
 
 def _must_be_touched(state: State, event: ActionRequested) -> bool:
-    """Say whether a key must be touched: by the gateway's rules, for what has no gateway by the strictest."""
+    """Say whether a key must be touched: by the gateway's rules where a request is about one, else by the strictest.
+
+    A name that a verb has no use for, or that no gateway has, is only what an asker wrote.
+    """
     gateways = () if state.policy is None else state.policy.gateways
-    return any(each.signature_touched for each in gateways if event.gateway in ("", each.name))
+    is_about = VERBS[event.verb].about is About.NAMED and any(each.name == event.gateway for each in gateways)
+    return any(each.signature_touched for each in gateways if not is_about or each.name == event.gateway)

@@ -5,21 +5,21 @@ in memory is looked at on the loop; copying and writing, which may take a disk's
 done its incident is among `first`, and the performer keeps the incident's new pages back (law 3): evidence before the
 page. After HEAD_START_SECONDS it is not: a disk that hangs must not keep people from being told.
 
-Invariant: every order is answered by EvidenceCollected, or by LimitReached that says why there is none; what is too old
-is named, and removed only when the core has decided so.
+Invariant: every order is answered by EvidenceCollected, or by EvidenceFailed that says why there is none; that a bound
+let only the reason be kept is a limit on record; what is too old is named, and removed only when the core has decided
+so.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from watchdog.core.decisions import CollectEvidence
-from watchdog.core.events import Event, EvidenceCollected, LimitReached
-from watchdog.core.host import EVIDENCE_KEPT
+from watchdog.core.events import Event, LimitReached
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import ActionId, GatewayName, IncidentId
 from watchdog.core.state import IncidentPhase, State
-from watchdog.daemon.evidence import BOUNDS, Bounds, EvidenceError, drop_evidence, keep_evidence, too_old
+from watchdog.daemon.evidence import BOUNDS, Bounds, EvidenceError, Occasion, drop_evidence, keep_evidence, too_old
 from watchdog.daemon.scene import Scene
 from watchdog.gateway.backend import Backend
 from watchdog.gateway.observe import Glimpse
@@ -71,6 +71,38 @@ class Collector:
         """Begin to remove a folder."""
         self._begin(self._drop(folder))
 
+    async def keep(
+        self,
+        occasion: Occasion,
+        state: State,
+        scene: Callable[[], Scene],
+        *,
+        backend: Backend | None = None,
+        glimpses: tuple[Glimpse, ...] = (),
+    ) -> None:
+        """Keep evidence and report what became of that, and then what has become too old. `scene` is for a thread."""
+        folder, bounds = self._folder, self._bounds
+        try:
+            kept = await asyncio.to_thread(
+                keep_evidence, folder, occasion, backend, glimpses, scene=scene, bounds=bounds
+            )
+        except EvidenceError as error:
+            self._report(EvidenceFailed(reason=str(error)))
+            return
+        if kept.full:
+            self._report(LimitReached(limit="evidence", subject=kept.full, dropped=1))
+        self._report(
+            EvidenceCollected(
+                gateway=occasion.gateway,
+                incident=occasion.incident,
+                folder=kept.folder,
+                digest=kept.digest,
+                size_bytes=kept.size_bytes,
+            )
+        )
+        is_open = {each.incident for each in state.incidents if each.phase is not IncidentPhase.RESOLVED}.__contains__
+        await self._name_what_is_too_old(is_open)
+
     async def close(self) -> None:
         """Let what is under way be finished."""
         if self._tasks:
@@ -87,43 +119,34 @@ class Collector:
         return task
 
     async def _collect(self, order: CollectEvidence, state: State) -> None:
-        backend, folder, bounds = self._backends.get(order.gateway), self._folder, self._bounds
-        if backend is not None and not order.life:  # nobody's end: what runs now, and has its part in it
-            order = replace(order, life=next((mark.life for mark in backend.life_marks()), order.life))
-        is_open = {each.incident for each in state.incidents if each.phase is not IncidentPhase.RESOLVED}.__contains__
-        try:
-            seen, scene = self._glimpses(order.gateway), self._scene(order, state)
-            kept = await asyncio.to_thread(keep_evidence, folder, order, backend, seen, scene=scene, bounds=bounds)
-        except EvidenceError as error:
-            self._report(LimitReached(limit="evidence", subject=str(error), dropped=1))
-            return
-        if kept.full:
-            self._report(LimitReached(limit="evidence", subject=kept.full, dropped=1))
-        self._report(
-            EvidenceCollected(
-                gateway=order.gateway,
-                incident=order.incident,
-                folder=kept.folder,
-                digest=kept.digest,
-                size_bytes=kept.size_bytes,
-            )
+        backend, life = self._backends.get(order.gateway), order.life
+        if backend is not None and not life:  # nobody's end: what runs now, and has its part in it
+            life = next((mark.life for mark in backend.life_marks()), life)
+        occasion = Occasion(
+            gateway=order.gateway,
+            incident=order.incident,
+            action=order.action,
+            rule=order.rule,
+            because=order.because,
+            life=life,
         )
-        await self._name_what_is_too_old(is_open)
+        seen, scene = self._glimpses(order.gateway), self._scene(order, state)
+        await self.keep(occasion, state, scene, backend=backend, glimpses=seen)
 
     async def _name_what_is_too_old(self, is_open: Callable[[IncidentId], bool]) -> None:
         try:
             old = await asyncio.to_thread(too_old, self._folder, is_open, self._bounds)
         except OSError as error:
-            self._report(LimitReached(limit="evidence", subject=f"{self._folder} cannot be read: {error}", dropped=0))
+            self._report(EvidenceFailed(reason=f"{self._folder} cannot be read: {error}"))
             return
-        for each in old:
-            self._report(LimitReached(limit=EVIDENCE_KEPT, subject=each, dropped=1))
+        if old:
+            self._report(EvidenceTooOld(folders=old))
 
     async def _drop(self, folder: str) -> None:
         try:
             await asyncio.to_thread(drop_evidence, self._folder.parent, folder)
         except OSError as error:
-            self._report(LimitReached(limit="evidence", subject=f"{folder} cannot be removed: {error}", dropped=0))
+            self._report(EvidenceFailed(reason=f"{folder} cannot be removed: {error}"))
 
 
 def _nothing() -> None:

@@ -1,6 +1,7 @@
 """The daemon as seen from its socket: it reads from the state, and passes requests into the loop.
 
-Invariant: reading changes nothing, and a request is answered only after its event and its answer were committed.
+Invariant: reading changes nothing, and a request is answered only after its event and its answer were committed, but
+for a check of what only looks: that is read off the rules in force like a status, and leaves no record.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 
 from watchdog.control.askedreply import asked_replies, who_reply
-from watchdog.control.recordreply import record_reply
 from watchdog.control.reply import (
     SupervisorFacts,
     incident_replies,
@@ -34,18 +34,18 @@ from watchdog.core import gate
 from watchdog.core.asks import HOST
 from watchdog.core.decisions import AnswerRequest
 from watchdog.core.events import ActionRequested, LimitReached
-from watchdog.core.identity import GatewayName, IncidentId, Seq
+from watchdog.core.identity import NOBODY, GatewayName, IncidentId
+from watchdog.core.origin import Judgement, may_be_inside
 from watchdog.core.peer import Peer
 from watchdog.core.requests import judge_peer
 from watchdog.core.timeline import SECOND, Usec
-from watchdog.daemon import papers
-from watchdog.daemon.approvals import Approvals
-from watchdog.daemon.examination import Examiner
+from watchdog.daemon.admission import Admission
+from watchdog.daemon.completion import Completion
 from watchdog.daemon.eyes import Eyes
+from watchdog.daemon.recordview import RecordView
 from watchdog.daemon.revisions import Revisions
 from watchdog.daemon.supervisor import NotRemembered, Supervisor
 from watchdog.gateway.backend import Backend
-from watchdog.journal.evidencehead import newest
 from watchdog.journal.store import Journal
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.clocks import Reading
@@ -68,8 +68,8 @@ class Desk:
         *,
         pager: Callable[[], PagerStatus],
         eyes: Eyes,
-        approvals: Approvals,
-        examiner: Examiner,
+        completion: Completion,
+        records: RecordView,
         rules: Revisions,
     ) -> None:
         self._supervisor = supervisor
@@ -80,13 +80,16 @@ class Desk:
         self._fail = fail
         self._pager = pager
         self._eyes = eyes
-        self._approvals = approvals
-        self._examiner = examiner
+        self._completion = completion
+        self._records = records
         self._rules = rules
+        self._admission = Admission(self._judge, supervisor.foresee, self.limit_reached, self._now)
 
-    def status(self) -> StatusReply:
-        """Say how everything stands."""
-        return status_reply(self._supervisor.state, self._facts_now())
+    def status(self, peer: Peer | None) -> StatusReply:
+        """Say how everything stands, to this peer; None: to whoever may come to read it."""
+        state = self._supervisor.state
+        due_told = peer is not None and not may_be_inside(judge_peer(state, peer, NOBODY))
+        return status_reply(state, self._facts_now(), due_told=due_told)
 
     def pager(self) -> PagerStatus:
         """Say what waits for whom, and how the ways out are doing."""
@@ -97,9 +100,11 @@ class Desk:
         read_off = gate.answer_at_once(self._supervisor.state, event)
         if read_off is not None:
             return _answer_of(read_off, "")
-        event = papers.complete(event, offered, self._journal)
-        completed = await self._approvals.complete(event, offered)
-        answer = self._supervisor.inbox.ask(await self._examiner.complete(completed, offered))
+        completed = await self._completion.complete(event, offered)
+        unrecorded = self._admission.admit(completed)
+        if unrecorded is not None:
+            return _answer_of(unrecorded, "")
+        answer = self._supervisor.inbox.ask(completed)
         if answer is None:
             raise RequestNotTaken("gatedog has more to do than it can take", RETRY_USEC)
         try:
@@ -108,7 +113,7 @@ class Desk:
             raise RequestNotTaken("gatedog did not get to it in time", RETRY_USEC) from error
         except NotRemembered as error:
             raise RequestNotTaken(str(error), RETRY_USEC) from error
-        return _answer_of(decided, self._approvals.challenge(decided.request))
+        return _answer_of(decided, self._completion.challenge(decided.request))
 
     def runbooks(self) -> RunbooksStatus:
         """Say which runbooks for machines are in force, and what became of their runs."""
@@ -120,7 +125,7 @@ class Desk:
 
     def who_is(self, peer: Peer, gateway: GatewayName) -> WhoStatus:
         """Say who a peer is."""
-        return who_reply(peer, judge_peer(self._supervisor.state, peer, gateway))
+        return who_reply(peer, self._judge(peer, gateway))
 
     def rules(self, *, look: bool) -> RulesStatus:
         """Say which rules count; what a look finds is told once it is on record."""
@@ -129,11 +134,9 @@ class Desk:
                 self._supervisor.inbox.put(event)
         return self._rules.reply()
 
-    def records(self, after_seq: int, limit: int) -> list[RecordReply]:
+    async def records(self, after_seq: int, limit: int) -> list[RecordReply]:
         """Read committed records; below 0 counts back from the newest."""
-        if after_seq < 0:
-            return [record_reply(record) for record in self._journal.tail(-after_seq)[:limit]]
-        return [record_reply(record) for record in self._journal.records(Seq(after_seq), limit)]
+        return await self._records.after(after_seq, limit)
 
     async def changed(self, after_seq: int) -> None:
         """Wait until a record after `after_seq` is on disk."""
@@ -145,13 +148,12 @@ class Desk:
         """List incidents, newest first."""
         return incident_replies(self._supervisor.state, self._facts_now().now_usec, closed=closed)
 
-    def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
+    async def explain(self, incident: IncidentId, limit: int) -> tuple[IncidentStatus, list[RecordReply]] | None:
         """Return an incident the state remembers, with its records."""
         for known in self._supervisor.state.incidents:
             if known.incident == incident:
-                records = newest(self._journal.records_of_incident(incident), limit)
                 status = incident_reply(self._supervisor.state, known, self._facts_now().now_usec)
-                return status, [record_reply(record) for record in records]
+                return status, await self._records.of_incident(incident, limit)
         return None
 
     def probes(self) -> list[ProbeRow]:
@@ -172,11 +174,18 @@ class Desk:
 
     def limit_reached(self, limit: str, subject: str, dropped: int) -> None:
         """Pass a limit on as the event it is."""
-        self._supervisor.inbox.put(LimitReached(limit=limit, subject=subject, dropped=dropped))
+        if self._admission.admits_report():
+            self._supervisor.inbox.put(LimitReached(limit=limit, subject=subject, dropped=dropped))
 
     def serving_failed(self, error: Exception) -> None:
         """Treat a defect met while answering like one met in the loop: end, and be started again."""
         self._fail(error)
+
+    def _judge(self, peer: Peer, gateway: GatewayName) -> Judgement:
+        return judge_peer(self._supervisor.state, peer, gateway)
+
+    def _now(self) -> int:
+        return self._read_clocks().uptime_usec
 
     def _facts_now(self) -> SupervisorFacts:
         reading = self._read_clocks()

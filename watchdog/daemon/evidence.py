@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from watchdog.core.decisions import CollectEvidence
-from watchdog.core.events import EvidenceCollected
-from watchdog.core.identity import IncidentId
+from watchdog.core.evidence import EvidenceCollected
+from watchdog.core.identity import ActionId, GatewayName, IncidentId, LifeId
+from watchdog.core.rules import RuleId
 from watchdog.core.values import dataclass
 from watchdog.daemon.scene import Scene
 from watchdog.gateway.backend import Backend
 from watchdog.gateway.observe import Glimpse, keep_glimpses
+from watchdog.journal.evidence import EVIDENCE_FOLDER
 from watchdog.journal.reader import Record
 from watchdog.journal.seal import seal
 from watchdog.sensors.clocks import Reading, read_clocks, wall_error_usec
@@ -76,6 +78,18 @@ NOTHING: Final = Scene(files=(), missing=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What evidence is kept for: the incident and the action that it is filed under, and why. `life` 0: of no life."""
+
+    gateway: GatewayName
+    incident: IncidentId
+    action: ActionId
+    rule: RuleId
+    because: str
+    life: LifeId = LifeId(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What was kept, where (relative to the state folder), and the SHA-256 over names and contents.
 
@@ -90,32 +104,37 @@ class Kept:
 
 def keep_evidence(
     folder: Path,
-    order: CollectEvidence,
-    backend: Backend | None,
+    occasion: Occasion,
+    backend: Backend | None = None,
     glimpses: tuple[Glimpse, ...] = (),
     *,
     scene: Callable[[], Scene] = lambda: NOTHING,
     bounds: Bounds = BOUNDS,
 ) -> Kept:
-    """Write all that there is for `order` into a new folder below `folder`, and put it on disk; else EvidenceError."""
-    target = folder / order.incident / order.action
+    """Write all that there is for an occasion into a new folder below `folder`, and put it on disk.
+
+    Raises EvidenceError, when nothing of that can be relied on.
+    """
+    target = folder / occasion.incident / occasion.action
     reading = read_clocks()
     try:
-        full = _what_is_full(folder, order, bounds)
+        full = _what_is_full(folder, occasion.incident, bounds)
         missing = [f"everything: {full}"] if full else []
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (target / _REASON).write_text(f"{order.gateway}: {order.rule.value}: {order.because}\n", encoding="utf-8")
+        why = f"{occasion.gateway}: {occasion.rule.value}: {occasion.because}\n"
+        (target / _REASON).write_text(why, encoding="utf-8")
         if not full:
-            missing += _collect(order, backend, target)
+            missing += _collect(occasion.life, backend, target)
             keep_glimpses(glimpses, target, GLIMPSE_BYTES_MAX)
             found = scene()
             for name, content in found.files:
                 (target / name).write_bytes(content)
             missing += found.missing
-        (target / _ABOUT).write_text(_about(order, target, reading, missing), encoding="utf-8")
+        (target / _ABOUT).write_text(_about(occasion, target, reading, missing), encoding="utf-8")
         return _sealed(folder, target, full)
     except OSError as error:
-        raise EvidenceError(f"evidence for {order.incident} could not be kept in {target}: {error.strerror}") from error
+        because = f"evidence for {occasion.incident} could not be kept in {target}: {error.strerror}"
+        raise EvidenceError(because) from error
 
 
 def owed_evidence(records: Iterable[Record]) -> tuple[CollectEvidence, ...]:
@@ -150,11 +169,16 @@ def too_old(folder: Path, is_open: Callable[[IncidentId], bool], bounds: Bounds 
     return tuple(named)
 
 
+def size_of_all(folder: Path) -> int:
+    """Return what all evidence takes up, in bytes. Raises OSError."""
+    return sum(_size(place) for place in _folders(folder))
+
+
 def drop_evidence(state: Path, folder: str) -> None:
     """Remove a folder of evidence, as records name it. Raises OSError. What is not there any more is no trouble."""
     place = state / folder
     is_link = place.is_symlink() or place.parent.is_symlink()
-    if place.parent.parent != state / "incidents" or ".." in place.parts or is_link:
+    if place.parent.parent != state / EVIDENCE_FOLDER or ".." in place.parts or is_link:
         raise OSError(f"{folder} is no folder of evidence")
     try:
         names = os.listdir(place)  # noqa: PTH208 - names, not paths
@@ -167,37 +191,37 @@ def drop_evidence(state: Path, folder: str) -> None:
         place.parent.rmdir()
 
 
-def _collect(order: CollectEvidence, backend: Backend | None, target: Path) -> list[str]:
+def _collect(life: LifeId, backend: Backend | None, target: Path) -> list[str]:
     """Let the backend write what it has of the life. What it cannot is said, and keeps nothing else from being kept."""
     if backend is None:
         return ["life.json: it is about no life of a gateway"]
     try:
-        backend.collect(order.life, target, EVIDENCE_BYTES_MAX)
+        backend.collect(life, target, EVIDENCE_BYTES_MAX)
     except OSError as error:
-        return [f"some of life {order.life}: {error.strerror or error}"]
+        return [f"some of life {life}: {error.strerror or error}"]
     return [] if (target / "life.json").exists() else ["life.json: no life was running, and no record of one is left"]
 
 
-def _what_is_full(folder: Path, order: CollectEvidence, bounds: Bounds) -> str:
+def _what_is_full(folder: Path, incident: IncidentId, bounds: Bounds) -> str:
     sizes = {place: _size(place) for place in _folders(folder)}
-    own = sum(size for place, size in sizes.items() if place.parent.name == order.incident)
+    own = sum(size for place, size in sizes.items() if place.parent.name == incident)
     if own >= bounds.incident_bytes:
-        return f"{order.incident} has the {bounds.incident_bytes} bytes of evidence that one incident may have"
+        return f"{incident} has the {bounds.incident_bytes} bytes of evidence that one incident may have"
     if sum(sizes.values()) >= bounds.all_bytes + bounds.all_bytes // 8:
         return f"open incidents have more than the {bounds.all_bytes} bytes that all evidence may take"
     return ""
 
 
-def _about(order: CollectEvidence, target: Path, reading: Reading, missing: list[str]) -> str:
+def _about(occasion: Occasion, target: Path, reading: Reading, missing: list[str]) -> str:
     """Say what the other files are."""
     files = sorted(target.iterdir())
     error_usec = wall_error_usec()
     said = {
-        "incident": order.incident,
-        "gateway": order.gateway,
-        "life": order.life,
-        "action": order.action,
-        "rule": order.rule.value,
+        "incident": occasion.incident,
+        "gateway": occasion.gateway,
+        "life": occasion.life,
+        "action": occasion.action,
+        "rule": occasion.rule.value,
         "taken": {
             "wall_usec": reading.wall_usec,
             "uptime_usec": reading.uptime_usec,

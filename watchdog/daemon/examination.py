@@ -9,13 +9,19 @@ itself. Deliberately not here: whether it may be committed (core/proposals.py).
 """
 
 import asyncio
+import base64
 import hashlib
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from watchdog.approval.signers import parse_signers
+from watchdog.approval.challenge import KIND
+from watchdog.approval.revocation import flaw_of_lines, flaw_of_list
+from watchdog.approval.revoked import ListUnreadable, revoked_among
+from watchdog.approval.signers import Signers, parse_signers
 from watchdog.control.supervision import Offered
 from watchdog.core.bundle import Revision
 from watchdog.core.enclosure import BundleExamined, BundleOffered
@@ -25,16 +31,18 @@ from watchdog.core.state import State
 from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 from watchdog.journal.codec import canonical, encode
-from watchdog.policyfile.bundle import SIGNERS_FILE, Bundle, belongs
+from watchdog.policyfile.bundle import REVOKED_FILE, SIGNERS_FILE, Bundle, belongs
 from watchdog.policyfile.bundlechange import compare_bundles
 from watchdog.policyfile.bundlestore import BundleStore
 from watchdog.policyfile.load import LoadedPolicy, parse_bundle
 from watchdog.policyfile.pagersettings import NO_FILE
-from watchdog.policyfile.policychange import Direction, is_same
+from watchdog.policyfile.policychange import Change, Direction, is_same
 from watchdog.policyfile.problems import PolicyProblems
 
 SENTENCES_MAX = 24
 """Differences, or problems, that are told one by one."""
+RECENT_MAX = 16
+"""Offers whose texts stay until the loop has had the time to make proposals of them."""
 PLACE = Path()
 """How messages call the folder of an offer: it lies nowhere yet."""
 
@@ -76,10 +84,10 @@ def examine(bundle: Bundle, before: Standard) -> BundleExamined:
         after = parse_bundle(bundle, PLACE)
     except PolicyProblems as refused:
         return replace(found, problems=_bounded([str(problem) for problem in refused.problems]))
-    problems = _signers_problems(after)
+    problems = _signers_problems(before.bundle, after)
     if problems:
         return replace(found, problems=_bounded(problems))
-    changes = compare_bundles(_as_loaded(before), after)
+    changes = _changes(before, after)
     return replace(
         found,
         effect=effect_of(after.policy),
@@ -90,23 +98,44 @@ def examine(bundle: Bundle, before: Standard) -> BundleExamined:
     )
 
 
-def _as_loaded(before: Standard) -> LoadedPolicy:
+def _changes(before: Standard, after: LoadedPolicy) -> tuple[Change, ...]:
+    pager = NO_FILE
+    unread: tuple[Change, ...] = ()
     try:
         pager = parse_bundle(before.bundle, PLACE).pager
-    except PolicyProblems:
-        pager = NO_FILE  # of another version; then every channel counts as new
-    return LoadedPolicy(policy=before.policy, pager=pager, bundle=before.bundle, source="")
+    except PolicyProblems:  # it was committed under another version, and nobody can tell who goes
+        what = "pager.toml: this version cannot read the committed bundle, and cannot say who was reached by it"
+        unread = (Change(direction=Direction.LOOSENS, what=what),)
+    was = LoadedPolicy(policy=before.policy, pager=pager, bundle=before.bundle, source="")
+    return (*unread, *compare_bundles(was, after))
 
 
-def _signers_problems(after: LoadedPolicy) -> list[str]:
-    signers = parse_signers(after.bundle.read(SIGNERS_FILE) or b"")
+def _signers_problems(before: Bundle, after: LoadedPolicy) -> list[str]:
+    """Say by what too few people could sign, or by what a terminal alone would be enough again."""
+    signers, was = (parse_signers(each.read(SIGNERS_FILE) or b"") for each in (after.bundle, before))
+    revoked, was_revoked = (each.read(REVOKED_FILE) or b"" for each in (after.bundle, before))
     problems = [f"{SIGNERS_FILE}: {fault}" for fault in signers.faults]
-    people, needed = len(signers.principals), after.policy.min_signers
-    if 0 < people < needed:
-        problems.append(
-            f"policy.toml: min_signers is {needed}, and {SIGNERS_FILE} lists {people}: nobody could loosen it again"
-        )
+    flaw = flaw_of_lines(revoked) if revoked == was_revoked else flaw_of_list(revoked)
+    if revoked and flaw:
+        return [*problems, f"{REVOKED_FILE}: {flaw}"]
+    people, needed = _people(signers, revoked), after.policy.min_signers
+    if people < needed and (signers.lines or was.lines):
+        could = f"{people or 'nobody'} of {SIGNERS_FILE} could sign"
+        problems.append(f"policy.toml: min_signers is {needed}, and {could}: nobody could loosen it again")
     return problems
+
+
+def _people(signers: Signers, revoked: bytes) -> int:
+    """Count who could sign a change now; one key in the lines of two people counts once."""
+    now = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+    lines = [line for line in signers.lines if line.is_open(KIND, now)]
+    keys = {base64.b64decode(line.key) for line in lines}
+    try:
+        keys -= revoked_among(keys, revoked)
+    except ListUnreadable:
+        return 0
+    left = [line for line in lines if base64.b64decode(line.key) in keys]
+    return min(len({name for line in left for name in line.names}), len(keys))
 
 
 def _bounded(sentences: list[str]) -> tuple[str, ...]:
@@ -128,6 +157,7 @@ class Examiner:
         self._store = store
         self._state = state
         self._is_ruled = is_ruled
+        self._recent: deque[str] = deque(maxlen=RECENT_MAX)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examiner")
 
     def close(self) -> None:
@@ -141,8 +171,18 @@ class Examiner:
         if event.verb is Verb.REVERT_POLICY and (offered.signature or event.peer.in_life):
             return event  # signed, it is what the challenge says; and an agent that may not shall cost nothing
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._thread, self._examine, event, self._state())
-        return replace(event, enclosed=found)
+        return replace(event, enclosed=await loop.run_in_executor(self._thread, self._examined, event))
+
+    def _examined(self, event: ActionRequested) -> BundleExamined | None:
+        """Examine it by what is known now, and not when it was queued: offers before it may be proposals meanwhile.
+
+        An offer is any text of anybody's, and so is what it runs into. The answer says so, and is journaled; nothing
+        has been changed by then but copies, so the one who must not go on is the offer, and never the daemon.
+        """
+        try:
+            return self._examine(event, self._state())
+        except Exception as error:  # noqa: BLE001 - see above: a defect met on a stranger's text is an answer to them
+            return _refused(f"gatedog cannot examine it, and that is a defect of gatedog's: {error!r}")
 
     def _examine(self, event: ActionRequested, state: State) -> BundleExamined | None:
         before = self._standard(state)
@@ -179,9 +219,8 @@ class Examiner:
             self._store.offer(bundle, names)
         except OSError as error:
             return _refused(f"gatedog cannot keep it: {error.strerror or error}")
-        rules = state.rules
-        keep = {bundle.digest, before.bundle.digest, *(each.digest for each in rules.proposals)}
-        self._store.drop_proposals(keep)
+        self._recent.append(bundle.digest)
+        self._store.drop_proposals({before.bundle.digest, *self._recent, *(p.digest for p in state.rules.proposals)})
         return found
 
     def _standard(self, state: State) -> Standard | None:

@@ -81,7 +81,7 @@ class WorldPerformer:
             case DropEvidence(folder=folder):
                 self._collector.drop(folder)
             case PerformStep():
-                self._steps.begin(decision)
+                self._steps.begin(decision, state)
             case EndStep(run=run):
                 self._steps.end(run)
             case _:

@@ -5,8 +5,9 @@ Invariant: pure; `now_usec` is CLOCK_BOOTTIME, as in a Look.
 
 from collections.abc import Sequence
 
-from watchdog.control.wire import LookStatus, ProbeRow
+from watchdog.control.wire import LookStatus, ProbeRow, TookStatus
 from watchdog.core.timeline import MINUTE
+from watchdog.sensors.durations import BOUNDS_USEC
 from watchdog.sensors.prober import Look, ProbeStanding
 from watchdog.sensors.vitals import Point
 
@@ -15,7 +16,7 @@ CELL_USEC = 3 * MINUTE
 
 
 def probe_row(standing: ProbeStanding, now_usec: int) -> ProbeRow:
-    """Say what a probe is, how its last look ended, and when the next one is due."""
+    """Say what a probe is, how its last look ended, how long looks took, and when the next one is due."""
     policy, due_usec = standing.policy, standing.due_usec
     return ProbeRow(
         gateway=standing.gateway,
@@ -26,6 +27,11 @@ def probe_row(standing: ProbeStanding, now_usec: int) -> ProbeRow:
         timeout_usec=policy.timeout_usec,
         due_in_usec=None if due_usec is None else max(due_usec - now_usec, 0),
         last=None if standing.last is None else look_status(standing.last, now_usec),
+        took=TookStatus(
+            bounds_usec=list(BOUNDS_USEC),
+            counts=list(standing.durations.counts),
+            sum_usec=standing.durations.sum_usec,
+        ),
     )
 
 

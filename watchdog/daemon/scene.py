@@ -11,12 +11,16 @@ side (answers to probes, reasons) stand in fields of their own, as strings. Deli
 
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 
 from watchdog.control.askedreply import asked_replies
+from watchdog.control.reply import SupervisorFacts, status_object, status_reply
 from watchdog.core.decisions import CollectEvidence
+from watchdog.core.identity import GatewayName
 from watchdog.core.state import State
+from watchdog.core.timeline import Usec
 from watchdog.core.values import dataclass
 from watchdog.origin import procfs
 from watchdog.origin.marks import LifeMark
@@ -46,6 +50,21 @@ class Scene:
 
     files: tuple[tuple[str, bytes], ...]
     missing: tuple[str, ...]
+
+
+class SceneWitness:
+    """Sees a gateway at the moment that evidence is asked for. `facts` are gatedog's own, at a time of the core's."""
+
+    def __init__(self, witnessed: Callable[[GatewayName], Witnessed], facts: Callable[[Usec], SupervisorFacts]) -> None:
+        self._witnessed = witnessed
+        self._facts = facts
+
+    def look(self, order: CollectEvidence, state: State) -> Callable[[], Scene]:
+        """Look at what is in memory now, and return what writes it down: that reads the kernel, and is a thread's."""
+        witnessed = self._witnessed(order.gateway)
+        told = status_object(status_reply(state, self._facts(state.clock.now_usec)))
+        standing = next((each for each in told["gateways"] if each["name"] == order.gateway), None)
+        return partial(describe_scene, order, state, standing, witnessed)
 
 
 def describe_scene(

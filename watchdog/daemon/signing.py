@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from watchdog.approval.guard import Untrusted, read_trusted
+from watchdog.approval.revoked import KRL_MAGIC, ListUnreadable, revoked_among
 from watchdog.approval.signature import REVOKED_BYTES_MAX, Verdict, verify
 from watchdog.approval.signers import Signers, parse_signers, read_signers
 from watchdog.approval.sshsig import fingerprint
@@ -25,7 +26,6 @@ from watchdog.policyfile.bundle import REVOKED_FILE, SIGNERS_FILE, Bundle
 
 COUNTING_MAX = 32
 """Keys that are named as counting in one event."""
-_KRL_MAGIC = b"SSHKRL\n\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,16 @@ class SignersInForce:
 
     @property
     def counting(self) -> tuple[str, ...]:
-        """The fingerprints of the keys that count, sorted."""
-        keys = {base64.b64decode(line.key) for line in self.listed.lines if not self._is_revoked(line.key)}
-        return tuple(sorted(fingerprint(key) for key in keys))[:COUNTING_MAX]
+        """The fingerprints of the keys that count, sorted; none where a list of revoked keys cannot be read.
 
-    def _is_revoked(self, key: str) -> bool:
-        return any(key.encode("ascii") in raw.split() for raw in self.revoked)
+        Blocks while ssh-keygen runs, where such a list is a KRL.
+        """
+        keys = frozenset(base64.b64decode(line.key) for line in self.listed.lines)
+        try:
+            keys = keys.difference(*(revoked_among(keys, raw) for raw in self.revoked))
+        except ListUnreadable:
+            return ()  # as in `check`: no key stands then
+        return tuple(sorted(fingerprint(key) for key in keys))[:COUNTING_MAX]
 
     def check(self, signature: bytes, text: bytes, *, principal: str, namespace: str, touch_required: bool) -> Verdict:
         """Say whether `principal` signed the text, and may. Blocks while ssh-keygen runs, once for each list."""
@@ -91,7 +95,7 @@ def _revoked(committed: Bundle | None, folder: Path) -> Iterator[bytes]:
     place = folder / REVOKED_FILE
     now = read_trusted(place, bytes_max=REVOKED_BYTES_MAX) if os.path.lexists(place) else b""
     lists = tuple(dict.fromkeys(each for each in (was, now) if each))
-    if any(each.startswith(_KRL_MAGIC) for each in lists):
+    if any(each.startswith(KRL_MAGIC) for each in lists):
         yield from lists
     elif lists:
         yield b"\n".join(lists)

@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from watchdog.core.decisions import CollectEvidence
-from watchdog.core.events import Event, EvidenceCollected, LimitReached
-from watchdog.core.identity import LifeId, RunId
+from watchdog.core.events import Event
+from watchdog.core.identity import IncidentId, RunId
 from watchdog.core.rundecisions import PerformStep
-from watchdog.daemon.evidence import EvidenceError, keep_evidence
+from watchdog.core.state import State
+from watchdog.daemon.collector import Collector
+from watchdog.daemon.evidence import Occasion
 from watchdog.daemon.scene import Scene
-from watchdog.pager.channel import ConfigurationFault, TryLater
-from watchdog.pager.channels.program import check_program, run_in_session
+from watchdog.program.running import NotNow, run_in_session
+from watchdog.program.trust import Unfit, check_program
 from watchdog.runbook.machine import OUTPUT_BYTES_MAX, Ended, NotRun, Performed, perform
 
 THREADS = 16
@@ -33,19 +34,19 @@ OUTPUT_FILE, COMMAND_FILE = "step-output.txt", "step.json"
 class Steps:
     """Carries PerformStep out. Lives on the running loop."""
 
-    def __init__(self, evidence_folder: Path, socket: Path, report: Callable[[Event], None]) -> None:
-        self._evidence_folder = evidence_folder
+    def __init__(self, collector: Collector, socket: Path, report: Callable[[Event], None]) -> None:
+        self._collector = collector
         self._more: Mapping[str, str] = {"GATEDOG_SOCKET": str(socket)}
         self._report = report
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="step")
         self._stops: dict[RunId, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, order: PerformStep) -> None:
-        """Begin a step; its end is reported."""
+    def begin(self, order: PerformStep, state: State) -> None:
+        """Begin a step; its end is reported. `state` is how everything stood when it was asked for."""
         stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._stops[order.run] = stop
-        task = asyncio.get_running_loop().create_task(self._follow(order, stop))
+        task = asyncio.get_running_loop().create_task(self._follow(order, state, stop))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -63,17 +64,16 @@ class Steps:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _follow(self, order: PerformStep, stop: int) -> None:
+    async def _follow(self, order: PerformStep, state: State, stop: int) -> None:
         loop = asyncio.get_running_loop()
         try:
             performed = await loop.run_in_executor(self._threads, self._perform, order, stop)
-            kept = await loop.run_in_executor(self._threads, self._keep, order, performed)
+            if order.incident is not None:  # without one, the last line of the output is all there is
+                await self._collector.keep(_occasion(order, order.incident), state, lambda: _scene(order, performed))
         finally:
             if self._stops.get(order.run) == stop:
                 del self._stops[order.run]
             os.close(stop)
-        if kept is not None:
-            self._report(kept)
         self._report(performed.event)
 
     def _perform(self, order: PerformStep, stop: int) -> Performed:
@@ -82,37 +82,24 @@ class Steps:
                 status, output = run_in_session(
                     argv, timeout_usec, more=self._more, keep_bytes=OUTPUT_BYTES_MAX, stop=stop
                 )
-            except (ConfigurationFault, TryLater) as error:
+            except (Unfit, NotNow) as error:
                 raise NotRun(str(error)) from error
             return Ended(status=status, output=output)
 
         return perform(order, run, own=own_words(), check=_check, uid=os.geteuid())
 
-    def _keep(self, order: PerformStep, performed: Performed) -> Event | None:
-        """Keep what a step printed with its incident's evidence; without an incident its last line is all there is."""
-        if order.incident is None:
-            return None
-        command = {"run": order.run, "step": order.number, "argv": order.argv, "precondition": order.precondition}
-        files = ((COMMAND_FILE, f"{json.dumps(command)}\n".encode()), (OUTPUT_FILE, performed.output))
-        collect = CollectEvidence(
-            gateway=order.gateway,
-            rule=order.rule,
-            because=order.because,
-            action=order.action,
-            incident=order.incident,
-            life=LifeId(0),
-        )
-        try:
-            kept = keep_evidence(self._evidence_folder, collect, None, scene=lambda: Scene(files=files, missing=()))
-        except EvidenceError as error:
-            return LimitReached(limit="evidence", subject=str(error), dropped=1)
-        return EvidenceCollected(
-            gateway=order.gateway,
-            incident=order.incident,
-            folder=kept.folder,
-            digest=kept.digest,
-            size_bytes=kept.size_bytes,
-        )
+
+def _occasion(order: PerformStep, incident: IncidentId) -> Occasion:
+    return Occasion(
+        gateway=order.gateway, incident=incident, action=order.action, rule=order.rule, because=order.because
+    )
+
+
+def _scene(order: PerformStep, performed: Performed) -> Scene:
+    """Write down what was run, and what it printed."""
+    command = {"run": order.run, "step": order.number, "argv": order.argv, "precondition": order.precondition}
+    files = ((COMMAND_FILE, f"{json.dumps(command)}\n".encode()), (OUTPUT_FILE, performed.output))
+    return Scene(files=files, missing=())
 
 
 def own_words() -> tuple[str, ...]:
@@ -123,5 +110,5 @@ def own_words() -> tuple[str, ...]:
 def _check(program: Path) -> None:
     try:
         check_program(program, _ROOT)
-    except ConfigurationFault as error:
+    except Unfit as error:
         raise NotRun(str(error)) from error

@@ -106,21 +106,11 @@ class Supervisor:
             arrival.answer.set_exception(NotRemembered("the journal cannot be written"))
             return
         self.taken += 1
-        reading = self._read_clocks()
-        stamped = Stamped(
-            stamp=Stamp(
-                seq=self._journal.next_seq,
-                wall_usec=reading.wall_usec,
-                boot=reading.boot,
-                uptime_usec=reading.uptime_usec,
-                synchronised=reading.synchronised,
-            ),
-            event=arrival.event,
-        )
+        stamped = self._stamped(arrival.event)
         stepped = step(self.state, stamped)
         if isinstance(arrival.event, OBSERVATIONS):
             if changes_nothing(self.state, stepped):
-                self._fold(arrival.event, reading.wall_usec)
+                self._fold(arrival.event, stamped.stamp.wall_usec)
                 return
             self._last_observed[_subject(arrival.event)] = stamped.stamp.seq
         before, self.state = self.state, stepped.state
@@ -134,6 +124,21 @@ class Supervisor:
             self._carry_out(decision, arrival, remembered=remembered)
         self._performer.settle(self.state)
         self.changed.set()
+
+    def foresee(self, event: Event) -> tuple[Decision, ...]:
+        """Say what would be decided now on an event, which is not taken: nothing comes of it."""
+        return step(self.state, self._stamped(event)).decisions
+
+    def _stamped(self, event: Event) -> Stamped:
+        reading = self._read_clocks()
+        stamp = Stamp(
+            seq=self._journal.next_seq,
+            wall_usec=reading.wall_usec,
+            boot=reading.boot,
+            uptime_usec=reading.uptime_usec,
+            synchronised=reading.synchronised,
+        )
+        return Stamped(stamp=stamp, event=event)
 
     def commit(self) -> None:
         """Put what waits on disk; the group commit of events without a decision."""

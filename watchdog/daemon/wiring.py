@@ -10,15 +10,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 
 from watchdog import __version__
 from watchdog.control.listening import AlreadyServed, Listening, SocketPathUnusable, listen
-from watchdog.control.reply import SupervisorFacts, status_object, status_reply
+from watchdog.control.reply import SupervisorFacts, status_object
 from watchdog.control.server import ControlServer, ProductWords
-from watchdog.core.decisions import CollectEvidence
 from watchdog.core.events import (
     Event,
     SupervisorStarted,
@@ -31,10 +28,13 @@ from watchdog.core.state import State
 from watchdog.core.timeline import Usec
 from watchdog.daemon.approvals import Approvals, Place
 from watchdog.daemon.backends import NoSystemd, build_backends
+from watchdog.daemon.citations import Citations
 from watchdog.daemon.claiming import JOURNAL, claim, no_place
 from watchdog.daemon.collector import Collector
+from watchdog.daemon.completion import Completion
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.evidence import OWED_RECORDS, owed_evidence
+from watchdog.daemon.evidencesize import EvidenceSize
 from watchdog.daemon.examination import Examiner
 from watchdog.daemon.eyes import Eyes
 from watchdog.daemon.inbox import Arrival, Inbox
@@ -43,15 +43,17 @@ from watchdog.daemon.options import CannotRun, DaemonOptions
 from watchdog.daemon.ownerwatch import OwnerWatch
 from watchdog.daemon.pagerview import pager_status
 from watchdog.daemon.performer import WorldPerformer
+from watchdog.daemon.recordview import RecordView
 from watchdog.daemon.recovery import Memory, mark_broken
 from watchdog.daemon.revisions import Revisions
 from watchdog.daemon.rounds import Rounds
-from watchdog.daemon.scene import Scene, describe_scene
+from watchdog.daemon.scene import SceneWitness
 from watchdog.daemon.statusfile import StatusFile
 from watchdog.daemon.steps import Steps
 from watchdog.daemon.supervisor import Supervisor
 from watchdog.gateway.gatewaylock import GatewayLocked
 from watchdog.journal.errors import JournalDamaged, JournalError
+from watchdog.journal.evidence import EVIDENCE_FOLDER
 from watchdog.origin.gathering import take_standpoint
 from watchdog.origin.procfs import read_boot
 from watchdog.pager.channels import build
@@ -63,9 +65,6 @@ from watchdog.report.eventwords import event_text
 from watchdog.runbook.shipped import runbook_links
 from watchdog.sensors.alarm import AlarmClock
 from watchdog.sensors.clocks import Reading, read_clocks
-
-EVIDENCE = "incidents"
-"""The folder of all evidence, below the state folder."""
 
 
 def run(options: DaemonOptions) -> int:
@@ -156,10 +155,9 @@ class _Daemon:
             self._memory.state, self._memory.journal, self._performer, self._clocks, self._inbox
         )
         by_name = self._backends.by_name
-        place = Place(journal=self._memory.journal.journal_id, host=socket.gethostname())
         self._rules = Revisions(options, self._state, self._eyes.adopt)
-        self._examiner = Examiner(self._rules.store, self._state, is_ruled=options.bundle is not None)
-        self._approvals = Approvals(options.bundle, place, self._state, self._rules.signers)
+        self._completion = self._build_completion()
+        self._records = RecordView(self._memory.journal.folder)
         self._desk = Desk(
             self._supervisor,
             self._memory.journal,
@@ -169,8 +167,8 @@ class _Daemon:
             self._fail,
             pager=lambda: pager_status(self._supervisor.state, options.pager, self._courier, self._deadman),
             eyes=self._eyes,
-            approvals=self._approvals,
-            examiner=self._examiner,
+            completion=self._completion,
+            records=self._records,
             rules=self._rules,
         )
         self._server = ControlServer(
@@ -187,20 +185,32 @@ class _Daemon:
             self._owners,
             self._alarms,
             self._status,
-            (self._notifier.alive, self._mend_socket, self._tend_rules),
+            (self._notifier.alive, self._mend_socket, self._tend_rules, self._evidence.tend),
             self._clocks,
             deadman=self._deadman,
+        )
+
+    def _build_completion(self) -> Completion:
+        """Make what finds out about requests on their way in."""
+        bundle, host = self._options.bundle, socket.gethostname()
+        place = Place(journal=self._memory.journal.journal_id, host=host)
+        return Completion(
+            host,
+            Citations(self._memory.journal.folder),
+            Approvals(bundle, place, self._state, self._rules.signers),
+            Examiner(self._rules.store, self._state, is_ruled=bundle is not None),
         )
 
     def _build_performer(self) -> None:
         """Make what carries decisions out."""
         options = self._options
+        self._evidence = EvidenceSize(options.state_folder / EVIDENCE_FOLDER, asyncio.get_running_loop().time)
         collector = Collector(
-            options.state_folder / EVIDENCE,
+            options.state_folder / EVIDENCE_FOLDER,
             self._backends.by_name,
-            self._inbox.put,
+            self._hear_collector,
             glimpses=self._owners.glimpses,
-            scene=self._scene,
+            scene=SceneWitness(self._eyes.witnessed, lambda now_usec: self._facts(self._clocks(), now_usec)).look,
         )
         self._performer = WorldPerformer(
             self._backends.by_name,
@@ -208,7 +218,7 @@ class _Daemon:
             self._courier,
             collector,
             self._status,
-            steps=Steps(options.state_folder / EVIDENCE, options.runtime_folder / "control.sock", self._inbox.put),
+            steps=Steps(collector, options.runtime_folder / "control.sock", self._inbox.put),
             follow=self._eyes.follow,
         )
 
@@ -242,6 +252,11 @@ class _Daemon:
         self._inbox.put(event)
         self._owners.hear(event)
 
+    def _hear_collector(self, event: Event) -> None:
+        """Take what came of evidence."""
+        self._inbox.put(event)
+        self._evidence.changed()
+
     # -- beginning and ending --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -261,6 +276,7 @@ class _Daemon:
             take(Arrival(look))
         self._alarms.start()
         self._rounds.rearm()
+        self._evidence.tend()
         for order in owed:
             self._performer.perform(order, self._supervisor.state)
         self._performer.settle(self._supervisor.state)
@@ -289,8 +305,9 @@ class _Daemon:
         await self._eyes.close()
         await self._owners.close()
         await self._performer.close()
-        self._approvals.close()
-        self._examiner.close()
+        await self._evidence.close()
+        self._completion.close()
+        self._records.close()
         await self._courier.close()
         await self._deadman.close()
         for name, backend in self._backends.by_name.items():
@@ -326,16 +343,9 @@ class _Daemon:
         return read_clocks(self._boot)
 
     def _status_object(self) -> dict[str, object]:
-        reply = status_object(self._desk.status())
+        reply = status_object(self._desk.status(None))
         stopping = {"stopping": True} if self._ended.is_set() else {}
         return {**reply, "written_at": reply["now_wall_usec"], **stopping}
-
-    def _scene(self, order: CollectEvidence, state: State) -> Callable[[], Scene]:
-        """Look at what is in memory now; the writing down is for a thread."""
-        witnessed = self._eyes.witnessed(order.gateway)
-        told = status_object(status_reply(state, self._facts(self._clocks(), state.clock.now_usec)))
-        standing = next((each for each in told["gateways"] if each["name"] == order.gateway), None)
-        return partial(describe_scene, order, state, standing, witnessed)
 
     def _facts(self, reading: Reading, now_usec: Usec) -> SupervisorFacts:
         return SupervisorFacts(
@@ -347,6 +357,7 @@ class _Daemon:
             now_usec=now_usec,
             policy_source=self._options.source,
             memory=self._eyes.memory(reading.uptime_usec),
+            evidence_bytes=self._evidence.size_bytes,
         )
 
 

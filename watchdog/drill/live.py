@@ -15,6 +15,7 @@ from watchdog.drill.record import DrillReport, NotSeen, Record, Step
 from watchdog.drill.site import signal_process
 
 NAME = "kill-loop"
+_HELD = "held"
 KILLS_MAX = 12
 """More than any default budget lets live."""
 _HELD_SECONDS = 180.0
@@ -26,33 +27,46 @@ class Live:
     def __init__(self, socket: Path, gateway: str) -> None:
         self._socket = socket
         self._gateway = gateway
-        self.kills = 0
+        self._killed: set[int] = set()
+
+    @property
+    def kills(self) -> int:
+        """How many of its lives were ended."""
+        return len(self._killed)
 
     def standing(self) -> dict[str, Any]:
         """Say how it stands; nothing while gatedog does not answer."""
-        try:
-            reply: dict[str, Any] = call(self._socket, "Status", timeout=5.0)
-        except (Unreachable, Refused):
-            return {}
-        return next((each for each in reply["status"]["gateways"] if each["name"] == self._gateway), {})
+        gateways: list[dict[str, Any]] = self._ask("Status").get("status", {}).get("gateways", [])
+        return next((each for each in gateways if each["name"] == self._gateway), {})
 
     def kill_once(self) -> str:
-        """Kill it if it serves and is not held; say why it is held once it is."""
+        """Kill a life of it that serves, each once; say why it is held once it is. Raises PermissionError."""
         standing = self.standing()
         if standing.get("hold") == "held":
             return str(standing["why"]) or "held"
-        if standing.get("ready") and self.kills < KILLS_MAX:
-            self.kills += signal_process(int(standing["pid"] or 0), signal.SIGKILL)
+        life, pid = standing.get("life"), int(standing.get("pid") or 0)
+        if life is not None and life not in self._killed and standing["ready"] and self.kills < KILLS_MAX:
+            # Asked again with the process in hand: between word and deed another could have got its number.
+            killed = signal_process(pid, signal.SIGKILL, still=lambda: self.standing().get("life") == life)
+            self._killed |= {life} if killed else set()
         return ""
 
     def told(self) -> str:
-        """Name the incident that is open about it."""
-        try:
-            reply: dict[str, Any] = call(self._socket, "Incidents", timeout=5.0)
-        except (Unreachable, Refused):
+        """Name the open incident about it, once somebody got every page of it."""
+        pager = self._ask("Pager").get("pager")
+        if pager is None:
             return ""
-        mine = (each for each in reply["incidents"] if each["gateway"] == self._gateway and each["paged"])
-        return next((str(each["id"]) for each in mine), "")
+        unread = {each["incident"] for each in (*pager["waiting"], *pager["given_up"]) if not each["delivered"]}
+        known = self._ask("Incidents").get("incidents", [])
+        mine = (str(each["id"]) for each in known if each["gateway"] == self._gateway and each["paged"])
+        return next((name for name in mine if name not in unread), "")
+
+    def _ask(self, method: str) -> dict[str, Any]:
+        try:
+            reply: dict[str, Any] = call(self._socket, method, timeout=5.0)
+        except (Unreachable, Refused):
+            return {}
+        return reply
 
 
 def play(socket: Path, gateway: str, hear: Callable[[Step], None]) -> DrillReport:
@@ -60,11 +74,19 @@ def play(socket: Path, gateway: str, hear: Callable[[Step], None]) -> DrillRepor
     wall_usec = time.time_ns() // 1000
     record = Record(hear)
     live = Live(socket, gateway)
+    trouble = ""
     try:
         record.check("it serves", holds=bool(live.standing().get("ready")))
-        record.wait("held", live.kill_once, _HELD_SECONDS)
+        record.wait(_HELD, live.kill_once, _HELD_SECONDS)
         record.note("killed", f"{live.kills} times")
         record.wait("people were told", live.told, 30.0)
     except NotSeen:
         pass  # it stands in the record
-    return DrillReport(drill=NAME, live=True, wall_usec=wall_usec, steps=tuple(record.steps))
+    except PermissionError:
+        trouble = f"{gateway} runs as another account, whose processes only that account and root may kill"
+    return DrillReport(drill=NAME, live=True, wall_usec=wall_usec, steps=tuple(record.steps), trouble=trouble)
+
+
+def is_held_after(report: DrillReport) -> bool:
+    """Tell whether the gateway was left held, for a person to release."""
+    return any(step.what == _HELD and step.passed for step in report.steps)

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,11 @@ class Site:
         )
 
 
-def signal_process(pid: int, number: signal.Signals) -> bool:
-    """Signal a process by its pidfd, as the one that it is now; False when there is none."""
+def signal_process(pid: int, number: signal.Signals, still: Callable[[], bool] = lambda: True) -> bool:
+    """Signal a process by its pidfd; False when there is none, or it is `still` not meant once it cannot be mistaken.
+
+    Raises PermissionError for the process of another account.
+    """
     stat = read_stat(pid) if pid > 0 else None
     if stat is None:
         return False
@@ -217,10 +221,9 @@ def signal_process(pid: int, number: signal.Signals) -> bool:
     if held is None:
         return False
     try:
-        send_signal(held, number)
+        return still() and send_signal(held, number)
     finally:
         os.close(held)
-    return True
 
 
 def _is(page: Page, words: str, severity: str) -> bool:

@@ -48,7 +48,7 @@ _UNANSWERED = frozenset({"DBusNoReplyError", "DBusServiceUnknownError", "DBusNam
 
 NO_PYSTEMD = (
     "gatedog speaks to systemd through pystemd, which cannot be used here ({reason}). "
-    "Install it beside gatedog: pip install 'gatedog[systemd]' (it needs libsystemd, and to build it "
+    "Install it beside gatedog: pip install pystemd, of the same environment (it needs libsystemd, and to build it "
     "libsystemd-dev, gcc and pkg-config)"
 )
 

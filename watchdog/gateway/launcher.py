@@ -171,7 +171,8 @@ class Launcher:
         """Look up ahead of time, off the path of a restart, what the next start needs (user, groups, program, log)."""
         try:
             self._plan = self._made_plan(command)
-            self._log = self._next_log()
+            if self._waiting is None:  # whose log would be opened twice, and the second time kept beyond its life
+                self._log = self._next_log()
         except (LaunchRefused, OSError):
             self._plan = None  # the start looks again, and says what is wrong
 

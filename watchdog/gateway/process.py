@@ -16,6 +16,7 @@ from pathlib import Path
 
 from watchdog.core.identity import BootId, ProcessRef
 from watchdog.core.values import dataclass
+from watchdog.origin.procfs import signal_name
 
 _READ_BYTES = 65536
 _PR_SET_CHILD_SUBREAPER = 36
@@ -202,14 +203,6 @@ def reap(pidfd: int) -> None:
         os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
     except ChildProcessError:
         return
-
-
-def signal_name(number: int) -> str:
-    """Name a signal; real-time ones have only numbers."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
 
 
 def set_subreaper(*, on: bool) -> None:

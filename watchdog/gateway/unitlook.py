@@ -10,7 +10,8 @@ from typing import Any
 from watchdog.core.rival import Rival, RivalKind
 from watchdog.core.timeline import duration_text
 from watchdog.core.values import dataclass
-from watchdog.gateway.process import Status, signal_name
+from watchdog.gateway.process import Status
+from watchdog.origin.procfs import signal_name
 
 DROP_IN = "50-gatedog.conf"
 OWN_UNITS = "gatedog-"
@@ -54,18 +55,12 @@ class UnitLook:
     """The main process whose end systemd has seen; 0 while one runs."""
     ended: Status = STILL_UNKNOWN
     result: str = "success"
-    control_group: str = ""
     invocation: str = ""
     kill_mode: str = "control-group"
     condition_result: bool = True
     has_start_limit: bool = False
     user: str = ""
     rivals: tuple[Rival, ...] = ()
-
-    @property
-    def says_ready(self) -> bool:
-        """Whether the service itself tells systemd when it serves, and has."""
-        return self.speaks_of_readiness and self.active_state in ("active", "reloading")
 
     @property
     def speaks_of_readiness(self) -> bool:
@@ -97,7 +92,6 @@ def look_at(unit: str, properties: Mapping[str, Any]) -> UnitLook:
         ended_pid=get("ExecMainPID", 0) if code else 0,
         ended=ended if code else STILL_UNKNOWN,
         result=get("Result", "success"),
-        control_group=get("ControlGroup", ""),
         invocation=bytes(get("InvocationID", ())).hex(),
         kill_mode=get("KillMode", "control-group"),
         condition_result=bool(get("ConditionResult", True)),

@@ -9,7 +9,10 @@ from typing import Final
 
 from watchdog.core.decisions import Decision, QueuePage
 from watchdog.core.deliveries import PageAcknowledged, PageDelivered, PageFailed, PageStuck
-from watchdog.core.events import EvidenceCollected, Stamped
+from watchdog.core.events import Stamped
+from watchdog.core.evidence import EvidenceCollected
+from watchdog.core.identity import IncidentId
+from watchdog.core.paperdecisions import PaperVerdict
 from watchdog.journal import chain, codec
 from watchdog.journal.chain import Row
 
@@ -40,10 +43,16 @@ class PageIndex:
         return self._incidents.get(page)
 
 
+def papers_name(incident: IncidentId) -> IncidentId:
+    """Return under which name an incident's papers are filed as well: they are found however much came after them."""
+    return IncidentId(f"{chain.one_line(incident)}/papers")
+
+
 def row_of(stamped: Stamped, decisions: tuple[Decision, ...], pages: PageIndex) -> Row:
     """Write one event with its decisions as a row, and remember the pages among them."""
     stamp, event = stamped.stamp, stamped.event
     names = {chain.one_line(name) for decision in decisions if (name := getattr(decision, "incident", None))}
+    names |= {papers_name(decision.incident) for decision in decisions if isinstance(decision, PaperVerdict)}
     if isinstance(event, EvidenceCollected | PageAcknowledged):
         names.add(chain.one_line(event.incident))
     if isinstance(event, PageDelivered | PageFailed | PageStuck):

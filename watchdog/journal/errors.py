@@ -20,7 +20,7 @@ class JournalMissing(JournalError):  # noqa: N818 - the name is the fact
     """There is no journal in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is no journal in {folder}", f"ls -la {folder}; the daemon makes one when it starts")
+        super().__init__(f"there is no journal in {folder}; the daemon makes one when it starts", f"ls -la {folder}")
 
 
 class JournalExists(JournalError):  # noqa: N818 - the name is the fact
@@ -38,7 +38,7 @@ class JournalBusy(JournalError):  # noqa: N818 - the name is the fact
     def __init__(self, folder: Path) -> None:
         super().__init__(
             f"another gatedog writes the journal in {folder}, and a journal has one writer",
-            f"gatedog status, or see who holds it: fuser -v {folder / 'journal.lock'}",
+            f"fuser -v {folder / 'journal.lock'}",
         )
 
 
@@ -47,7 +47,8 @@ class JournalNewer(JournalError):  # noqa: N818 - the name is the fact
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(
-            f"{path} was written by a newer gatedog: {what}", "install that version again; nothing is lost"
+            f"{path} was written by a newer gatedog: {what}. Install that version again; nothing is lost",
+            "gatedog version",
         )
         self.what = f"a newer gatedog wrote it: {what}"
 
@@ -70,7 +71,7 @@ class JournalUnreadable(JournalError):  # noqa: N818 - the name is the fact
     """The journal may not, or cannot, be opened."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read {path}: {reason}", f"ls -la {path.parent}; a journal is for root or its owner")
+        super().__init__(f"cannot read {path}: {reason}; a journal is for root or its owner", f"ls -la {path.parent}")
 
 
 class JournalUnwritable(JournalError):  # noqa: N818 - the name is the fact

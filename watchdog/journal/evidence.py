@@ -14,13 +14,13 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from watchdog.core.decisions import CollectEvidence, DropEvidence
-from watchdog.core.events import EvidenceCollected
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.values import dataclass
 from watchdog.journal.reader import Record
 from watchdog.journal.seal import seal
 
-FOLDER: Final = "incidents"
+EVIDENCE_FOLDER: Final = "incidents"
 """Below the state folder."""
 FILES_MAX: Final = 256
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -78,8 +78,8 @@ def check_evidence(state: Path, incident: IncidentId, records: Iterable[Record])
     named = {Path(event.folder).name for _, event in kept}
     orders = (each for record in known for each in record.decisions if isinstance(each, CollectEvidence))
     ordered = {str(order.action) for order in orders if order.incident == incident}
-    strays = [name for name in _names(state / FOLDER / incident) if name not in named | ordered]
-    return (*checked, *(_stray(f"{FOLDER}/{incident}/{name}") for name in strays))
+    strays = [name for name in _names(state / EVIDENCE_FOLDER / incident) if name not in named | ordered]
+    return (*checked, *(_stray(f"{EVIDENCE_FOLDER}/{incident}/{name}") for name in strays))
 
 
 def owed(incident: IncidentId, records: Iterable[Record]) -> tuple[str, ...]:
@@ -105,8 +105,8 @@ def _check(state: Path, incident: IncidentId, seq: Seq, event: EvidenceCollected
     if dropped is not None:
         return found
     parts = PurePosixPath(event.folder).parts
-    if len(parts) != 3 or parts[:2] != (FOLDER, incident) or ".." in parts:
-        return replace(found, problems=(f"its folder is not one below {FOLDER}/{incident}",))
+    if len(parts) != 3 or parts[:2] != (EVIDENCE_FOLDER, incident) or ".." in parts:
+        return replace(found, problems=(f"its folder is not one below {EVIDENCE_FOLDER}/{incident}",))
     try:
         files = _read(state, parts)
     except _Unfit as unfit:

@@ -17,7 +17,8 @@ from typing import Final
 from watchdog.core.identity import IncidentId, Seq
 from watchdog.core.paperdecisions import PaperVerdict
 from watchdog.core.values import dataclass
-from watchdog.journal.reader import Record
+from watchdog.journal.entry import papers_name
+from watchdog.journal.reader import JournalReader, Record
 
 _FORMAT: Final = 1
 
@@ -50,18 +51,41 @@ def is_evidence(record: Record) -> bool:
 
 
 def newest(records: Sequence[Record], limit: int) -> Sequence[Record]:
-    """Return at most `limit` records: all about papers as far as they go, and the newest of the evidence."""
+    """Return at most `limit` records: those about papers, however old, and the newest of the evidence.
+
+    A quarter of the places is the evidence's: papers alone explain nothing.
+    """
     if len(records) <= limit:
         return records
-    papers = [record for record in records if not is_evidence(record)][-limit:]
+    papers = [record for record in records if not is_evidence(record)]
     evidence = [record for record in records if is_evidence(record)]
-    chosen = (*papers, *evidence[len(evidence) - (limit - len(papers)) :])
+    room = min(len(evidence), max(limit // 4, limit - len(papers)))
+    chosen = (*papers[max(len(papers) - (limit - room), 0) :], *evidence[len(evidence) - room :])
     return sorted(chosen, key=lambda record: record.stamped.stamp.seq)
+
+
+def newest_of(journal: JournalReader, incident: IncidentId, limit: int) -> Sequence[Record]:
+    """Read what `newest` returns, and little more: what an incident has gathered in a year is not read for it."""
+    late = journal.records_of_incident(incident, newest=limit)
+    papers = journal.records_of_incident(papers_name(incident), newest=limit)
+    both = {record.stamped.stamp.seq: record for record in (*papers, *late)}
+    return newest([both[seq] for seq in sorted(both)], limit)
 
 
 def evidence_head(journal_id: str, incident: IncidentId, records: Iterable[Record]) -> EvidenceHead:
     """Digest the evidence among all records filed under an incident, oldest first."""
     return list(_heads(journal_id, incident, records))[-1]
+
+
+def find_head(named: str, journal_id: str, incident: IncidentId, records: Iterable[Record]) -> EvidenceHead | None:
+    """Find the head that a person had before them: named as a whole, or by its last record, "#345"; "" is today's.
+
+    None: the evidence never had such a head.
+    """
+    known = [head for head in _heads(journal_id, incident, records) if head.records]
+    if not named:
+        return known[-1] if known else None
+    return next((head for head in known if named in (head.text, f"#{head.last_seq}")), None)
 
 
 def compare(signed: str, journal_id: str, incident: IncidentId, records: Iterable[Record]) -> Compared:

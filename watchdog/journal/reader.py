@@ -145,10 +145,17 @@ class JournalReader:
                 yield self._row(columns), _blob(columns[11]), _blob(columns[12])
             after = batch[-1][0]
 
-    def records_of_incident(self, incident: IncidentId) -> tuple[Record, ...]:
-        """All records that name the incident, oldest first, those kept past their segment's end included."""
-        where = "WHERE r.seq IN (SELECT seq FROM mentions WHERE incident = ?) ORDER BY r.seq"
-        name = (chain.one_line(incident),)
+    def records_of_incident(
+        self, incident: IncidentId, only: Sequence[Seq] | None = None, newest: int | None = None
+    ) -> tuple[Record, ...]:
+        """All records that name the incident, oldest first, those kept past their segment's end included.
+
+        `only` reads no more than those with these sequence numbers, `newest` no more than so many.
+        """
+        among = "" if only is None else f" AND seq IN ({', '.join('?' * len(only))})"
+        named = f"SELECT seq FROM mentions WHERE incident = ?{among} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - a "?" each
+        where = f"WHERE r.seq IN ({named}) ORDER BY r.seq"
+        name = (chain.one_line(incident), *(only or ()), -1 if newest is None else newest)
         kept = [(self._row(row), _blob(row[11]), _blob(row[12])) for row in self._query(f"{_KEPT} {where}", name)]
         present = [(self._row(row), _blob(row[11])) for row in self._query(f"{_ROWS} {where}", name)]
         whole = kept + [(row, digest, self._anchor(row.seq - 1)) for row, digest in present]
@@ -212,9 +219,12 @@ class JournalReader:
         """Whether the record is found under the incident."""
         return bool(self._query("SELECT 1 FROM mentions WHERE incident = ? AND seq = ?", (incident, seq)))
 
-    def filed_count(self) -> int:
-        """How often records are filed under incidents, all in all."""
-        return int(self._query("SELECT COUNT(*) FROM mentions")[0][0])
+    def filed_count(self, incident: IncidentId | None = None) -> int:
+        """How many records are filed under an incident; None: how often records are filed under any, all in all."""
+        if incident is None:
+            return int(self._query("SELECT COUNT(*) FROM mentions")[0][0])
+        name = chain.one_line(incident)
+        return int(self._query("SELECT COUNT(*) FROM mentions WHERE incident = ?", (name,))[0][0])
 
     def newest_named(self) -> Seq:
         """The highest sequence number that something beside the records names."""

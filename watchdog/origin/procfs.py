@@ -5,6 +5,7 @@ kernel never formats that way is an OSError, too. A pid read here means little b
 asks it again after the last read. Deliberately not here: psutil, which caches and swallows errors.
 """
 
+import signal
 from pathlib import Path
 
 from watchdog.core.events import TEXT_MAX
@@ -163,6 +164,14 @@ def socket_inodes(pid: int) -> frozenset[int] | None:
 def is_within(cgroup: str, owned: tuple[str, ...]) -> bool:
     """Say whether a cgroup is one of these or lies below one. Pure."""
     return any(cgroup == own or cgroup.startswith(f"{own.rstrip('/')}/") for own in owned)
+
+
+def signal_name(number: int) -> str:
+    """Name a signal; real-time ones have only numbers."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
 
 
 def one_line(text: str, length_max: int = TEXT_MAX) -> str:

@@ -98,8 +98,7 @@ class DeadMan:
         Raises whatever ended a telling but trouble: that is a bug, and must not go unnoticed.
         """
         for switch in self._switches:
-            if switch.crash is not None:
-                raise switch.crash
+            switch.crashes.raise_first()
         if progress == self._beaten:
             return
         now_s = self._now_s()

@@ -27,6 +27,7 @@ from watchdog.core.timeline import DAY, HOUR, MINUTE, SECOND, duration_text
 from watchdog.core.values import dataclass
 from watchdog.pager.attempt import Attempts
 from watchdog.pager.channel import Channel, ConfigurationFault, Receipt, TryLater
+from watchdog.pager.crashes import Crashes
 from watchdog.pager.escape import one_line
 from watchdog.pager.message import Message
 from watchdog.pager.turnstile import Turnstile
@@ -98,7 +99,7 @@ class Route:
         self._stuck: frozenset[str] = frozenset()
         self._failures: dict[str, int] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
-        self._crash: BaseException | None = None
+        self._crashes = Crashes()
         self._last_ok_wall_usec: int | None = None
         self._last_error_wall_usec: int | None = None
         self._last_error = ""
@@ -113,8 +114,7 @@ class Route:
 
         Raises whatever ended a lane: a pager that lost a lane must not look alive.
         """
-        if self._crash is not None:
-            raise self._crash
+        self._crashes.raise_first()
         self._pages = pages
         offered = {pending.page.page for pending in pages}
         self._settled &= offered
@@ -124,7 +124,7 @@ class Route:
         for lane in sorted(lanes, key=lambda each: (self._rank(each), each)):
             task = asyncio.get_running_loop().create_task(self._walk(lane), name=f"page {self._name} {lane}")
             self._lanes[lane] = task
-            task.add_done_callback(self._note_end)
+            self._crashes.watch(task)
 
     def health(self) -> ChannelHealth:
         """Say how the channel is doing."""
@@ -228,10 +228,6 @@ class Route:
 
     def _unsettled(self) -> tuple[PendingPage, ...]:
         return tuple(pending for pending in self._pages if pending.page.page not in self._settled)
-
-    def _note_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._crash = self._crash or error
 
 
 def _lane(pending: PendingPage) -> str:

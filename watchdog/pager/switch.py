@@ -14,6 +14,7 @@ from watchdog.core.timeline import SECOND
 from watchdog.pager.attempt import Threads
 from watchdog.pager.channel import ConfigurationFault, TryLater
 from watchdog.pager.channels.exchange import Ask, Request, exchange, judge, request_to
+from watchdog.pager.crashes import Crashes
 from watchdog.pager.credential import read_secret
 from watchdog.pager.deadman import RETRY_USEC, Beat, SwitchHealth, Words
 from watchdog.pager.escape import disarm, one_line
@@ -41,7 +42,7 @@ class Switch:
         self._next_s = 0.0
         self._was_fault = False
         self.task: asyncio.Task[None] | None = None
-        self.crash: BaseException | None = None
+        self.crashes = Crashes()
         self.health = SwitchHealth(name=settings.name, kind=settings.kind.value, every_usec=settings.every_usec)
 
     def is_due(self, now_s: float, fault: str) -> bool:
@@ -55,7 +56,8 @@ class Switch:
         self._was_fault = bool(fault)
         words = Words(host=self._host, fault=one_line(disarm(fault), 200), is_new=is_new)
         self.task = asyncio.get_running_loop().create_task(self._tell(beat, words, now_s))
-        self.task.add_done_callback(self._note_end)
+        self.task.add_done_callback(self._forget)
+        self.crashes.watch(self.task)
 
     async def _tell(self, beat: Beat, words: Words, now_s: float) -> None:
         try:
@@ -70,10 +72,8 @@ class Switch:
         for request in requests_of(self._settings, beat, words, self._credentials_directory):
             judge(self._ask(request), self._settings.name)
 
-    def _note_end(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, _: asyncio.Task[None]) -> None:
         self.task = None
-        if not task.cancelled():
-            self.crash = self.crash or task.exception()
 
 
 def requests_of(

@@ -28,6 +28,7 @@ from watchdog.pager.channel import (
     Told,
     TryLater,
 )
+from watchdog.pager.crashes import Crashes
 from watchdog.pager.escape import one_line
 from watchdog.pager.message import Message
 from watchdog.pager.route import Timing
@@ -87,7 +88,7 @@ class Upkeep:
         self._followed: tuple[Followed, ...] = ()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._crash: BaseException | None = None
+        self._crashes = Crashes()
         self._told: frozenset[tuple[str, str, str]] = frozenset()
         self._failures = 0
         self.silences: tuple[Silenced, ...] = ()
@@ -101,8 +102,7 @@ class Upkeep:
 
     def follow(self, followed: tuple[Followed, ...]) -> None:
         """Take how things stand now. Raises whatever ended the rounds: a pager without them must not look alive."""
-        if self._crash is not None:
-            raise self._crash
+        self._crashes.raise_first()
         name = self._channel.name
         mine = tuple(each for each in followed if any(told.channel == name for told in each.delivered))
         if mine == self._followed:
@@ -111,7 +111,7 @@ class Upkeep:
         self._changed.set()
         if mine and self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._rounds(), name=f"upkeep {name}")
-            self._task.add_done_callback(self._note_end)
+            self._crashes.watch(self._task)
 
     async def _rounds(self) -> None:
         try:
@@ -173,7 +173,3 @@ class Upkeep:
             acknowledged_by=followed.acknowledged_by,
             over_wall_usec=followed.over_wall_usec,
         )
-
-    def _note_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._crash = self._crash or error

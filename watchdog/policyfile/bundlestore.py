@@ -39,12 +39,16 @@ class BundleStore:
         return not self._numbers()
 
     def keep(self, number: int, bundle: Bundle) -> None:
-        """Keep a revision, and drop the oldest beyond REVISIONS_KEPT. Raises OSError."""
+        """Keep the newest revision, and drop those that are too old, or newer: another journal counted those.
+
+        Raises OSError.
+        """
         place = self._revisions / f"r{number}"
         if _read_copy(place) != bundle:
             _write_copy(place, bundle)
-        for old in self._numbers()[:-REVISIONS_KEPT]:
-            _remove(self._revisions / f"r{old}")
+        for each in self._numbers():
+            if not number - REVISIONS_KEPT < each <= number:
+                _remove(self._revisions / f"r{each}")
 
     def revision(self, number: int, digest: str) -> Bundle | None:
         """Return a revision's bundle; None when no copy of that digest is left."""

@@ -27,6 +27,7 @@ from watchdog.core.policy import (
 )
 from watchdog.core.runbookpolicy import MachineRunbook
 from watchdog.core.values import dataclass
+from watchdog.core.verbtable import ROWS, Signing
 from watchdog.policyfile.bundle import PAGER_FILE, POLICY_FILE, PROFILES, RUNBOOKS, Bundle, read_bundle
 from watchdog.policyfile.gatesection import read_gate
 from watchdog.policyfile.observe import read_observe
@@ -43,6 +44,8 @@ LOG_BYTES_MAX = 1024 * 1024 * 1024
 COUNT_MAX = 1_000
 SIGNERS_MAX = 8
 """People who may be asked to sign one change: more are not offered a challenge each."""
+_SIGNABLE = tuple(sorted(row.verb.value for row in ROWS if row.signing is Signing.IF_LISTED))
+"""Verbs that a policy may want signed."""
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,247}\.service")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -97,20 +100,6 @@ def parse_bundle(bundle: Bundle, folder: Path, *, policy_file: str = POLICY_FILE
     return LoadedPolicy(policy=policy, pager=pager, bundle=bundle, source=file)
 
 
-SIGNABLE = (
-    "gate-approve",
-    "permit",
-    "release",
-    "reset-budget",
-    "restart",
-    "runbook-approve",
-    "runbook-run",
-    "start",
-    "stop",
-)
-"""Verbs that a policy may want signed. To hold, to acknowledge and to ask must never wait for a key."""
-
-
 def digest_of(*files: bytes) -> str:
     """Return one SHA-256 for several files; lengths go in, so no byte can move from one file to the next unseen."""
     digest = hashlib.sha256()
@@ -162,9 +151,9 @@ def _lock(section: Section) -> str:
 def _signature_for(section: Section) -> tuple[str, ...]:
     verbs = section.texts("signature_for")
     for verb in verbs:
-        if verb not in SIGNABLE:
+        if verb not in _SIGNABLE:
             what = f'{section.named("signature_for")}: "{verb[:40]}" is nothing that can be made to need a signature'
-            section.problem("signature_for", what, f"Choose among: {', '.join(SIGNABLE)}")
+            section.problem("signature_for", what, f"Choose among: {', '.join(_SIGNABLE)}")
     return tuple(sorted(frozenset(verbs)))
 
 

@@ -56,9 +56,9 @@ _FOREIGN = {
     SwitchKind.NTFY: ("url_file",),
 }
 _EXAMPLES = {
-    "url_file": 'url_file = "/etc/gatedog/deadman.url"',
+    "url_file": 'url_file = "/etc/gatedog/credentials/deadman.url"',
     "topic": 'topic = "ops-deadman"',
-    "credential_file": 'credential_file = "/etc/gatedog/ntfy.token"',
+    "credential_file": 'credential_file = "/etc/gatedog/credentials/ntfy.token"',
 }
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 

@@ -7,7 +7,8 @@ unknown must not pass for harmless. A field without a rule is such a case, too, 
 Loosens means: a gateway could be restarted more often or sooner, by more askers or with less proof; less is found, or
 people hear later, or fewer of them; gatedog would run, own or end something else than before.
 
-It stands here and not in the core because the core decides nothing by it: what was found travels in the event.
+Whether anything loosens decides how many people have to sign (core/proposals.py). It stands here and not in the core
+because the core never sees a policy that is only proposed: what was found of it travels in the event.
 
 Invariant: pure, and total over any two policies. The sentences quote names and values of both, cut and made printable;
 they are for people to read and are never part of a command.
@@ -284,8 +285,18 @@ SAYS_NOTHING: Mapping[type, tuple[str, ...]] = {
 
 def _coming(after: object) -> Direction:
     """Judge a part that was not there before: what only looks, or warns, tightens; everything else does something."""
-    looks_only = isinstance(after, ProbePolicy) and after.kind is not ProbeKind.EXEC
-    return Direction.TIGHTENS if looks_only or _warns(after) else Direction.LOOSENS
+    return Direction.TIGHTENS if _only_looks(after) or _warns(after) else Direction.LOOSENS
+
+
+def _only_looks(part: object) -> bool:
+    """Whether it is a probe that can find something, and do nothing else.
+
+    The success of one that is not `liveness_only` speaks against what the log says and against work that stopped, and
+    the failure of one that the gateway cannot fake is a reason to restart it at nobody's cost.
+    """
+    if not isinstance(part, ProbePolicy):
+        return False
+    return part.kind is not ProbeKind.EXEC and part.liveness_only and part.fakeable
 
 
 def _going(before: object) -> Direction:

@@ -73,7 +73,7 @@ def _words(name: str, value: object) -> str:
             return shown(str(value))
 
 
-def shown(text: str) -> str:
+def shown(text: str, length_max: int = SHOWN_MAX) -> str:
     """Make one short printable line of it; a value of a proposal is its author's text."""
     line = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return line if len(line) <= SHOWN_MAX else f"{line[: SHOWN_MAX - 1]}…"
+    return line if len(line) <= length_max else f"{line[: length_max - 1]}…"

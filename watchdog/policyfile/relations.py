@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from watchdog.core.budget import window_text
 from watchdog.core.policy import GatewayPolicy, Readiness, Window
 from watchdog.core.timeline import duration_text
 from watchdog.core.values import dataclass
@@ -113,10 +114,10 @@ def _windows(gateway: GatewayPolicy) -> Iterator[Impossible]:
 
 def _misfit(before: Window, after: Window) -> tuple[str, str]:
     if after.per_usec <= before.per_usec:
-        what = f'"{_w(after)}" does not follow from a shorter window than "{_w(before)}"'
+        what = f'"{window_text(after)}" does not follow from a shorter window than "{window_text(before)}"'
         return what, "List the windows from the shortest to the longest, each length once"
     if after.starts < before.starts:
-        what = f'"{_w(after)}" allows fewer starts than the shorter "{_w(before)}"'
+        what = f'"{window_text(after)}" allows fewer starts than the shorter "{window_text(before)}"'
         return what, "The shorter window can never fill: raise the longer one's count or lower the shorter one's"
     return "", ""
 
@@ -127,9 +128,9 @@ def _spiral(gateway: GatewayPolicy) -> Iterator[Impossible]:
         what = f"spiral.identical_page_at ({spiral.identical_page_at}) is more than page_at ({spiral.page_at})"
         how = "Identical endings are the stronger sign and page sooner: lower it"
         yield Impossible(keys=(("spiral", "identical_page_at"), ("spiral", "page_at")), what=what, how=how)
-    if spiral.identical_page_at < 2:
-        what = f"spiral.identical_page_at is {spiral.identical_page_at}"
-        how = "One ending is identical to nothing: use 2 or more"
+    if spiral.identical_page_at == 1:
+        what = "spiral.identical_page_at is 1"
+        how = "One ending is identical to nothing: use 2 or more, or 0 for never"
         yield Impossible(keys=(("spiral", "identical_page_at"),), what=what, how=how)
     if spiral.hold_below_usec > spiral.gap_max_usec:
         what = f"spiral.hold_below ({_t(spiral.hold_below_usec)}) is more than gap_max ({_t(spiral.gap_max_usec)})"
@@ -167,7 +168,3 @@ _CHECKS = (_name, _subject, _backoff, _stop, _windows, _spiral, _ready)
 
 def _t(usec: int) -> str:
     return duration_text(usec)
-
-
-def _w(window: Window) -> str:
-    return f"{window.starts} per {duration_text(window.per_usec)}"

@@ -52,7 +52,8 @@ def read_recording(path: Path) -> Recording:
         with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise RecordingError(f"{path}: cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise RecordingError(f"{path}: cannot be read: {why}") from error
     return parse_recording(raw, str(path))
 
 

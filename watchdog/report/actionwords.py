@@ -2,7 +2,10 @@
 
 import shlex
 
-from watchdog.core.enclosure import ActionOffered
+from watchdog.core.enclosure import ACTION_CHARACTERS_MAX, ActionOffered
+
+WHOLE = 16 * ACTION_CHARACTERS_MAX
+"""Longer than any action in words, with every letter escaped and quoted: who agrees to one reads all of it."""
 
 
 def action_words(offered: ActionOffered) -> str:

@@ -4,6 +4,7 @@ Theory of operation and invariant: as checkup.py. What only root may look at is 
 was let in, and such a check says so: it is not known, which is never fine.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,6 +35,8 @@ class UnitFinding:
     policy_stop_timeout_usec: int
     drop_in: bool
     """Whether gatedog's own drop-in is in force."""
+    open_trees: tuple[str, ...] = ()
+    """Where its program lies, as far as no rule of the gate asks a person before an agent writes there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,12 @@ def _unit(unit: UnitFinding) -> Iterator[Check]:
     else:
         evidence = f"{unit.unit}: systemd waits longer than gatedog"
         yield Check(id="stop-timeout", verdict=Verdict.OK, evidence=evidence)
+    if unit.open_trees:
+        rule = f'[[gateway.{unit.gateway}.gate]] with name = "program" and paths = {json.dumps(unit.open_trees)}'
+        evidence = f"{unit.unit}: nobody is asked before its agent writes over its program; the policy needs {rule}"
+        yield Check(
+            id="gate", verdict=Verdict.WARN, evidence=evidence, fix='gatedog policy propose FILE --reason "why"'
+        )
 
 
 # -- rules and people ----------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from watchdog.core.events import (
     ClockStepped,
     EnforcementObserved,
     Event,
-    EvidenceCollected,
     ForeignJobSeen,
     GatewayObserved,
     GatewayReady,
@@ -42,6 +41,7 @@ from watchdog.core.events import (
     SystemdObserved,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import FOREIGN_LIFE
 from watchdog.core.observations import CodeObserved, LogClassSeen, MeasuresObserved, ProbeCause, ProbeObserved
 from watchdog.core.runstate import StepEnded
@@ -70,6 +70,7 @@ AboutGatedog = (
     | JournalDamageFound
     | JournalRenewed
 )
+_FOLDERS_NAMED = 3
 AboutOwner = ForeignJobSeen | OwnershipObserved | BreakGlassUsed
 AboutHealth = ProbeObserved | LogClassSeen | MeasuresObserved | CodeObserved
 AboutLife = GatewayObserved | MainProcessStarted | GatewayReady | MainProcessExited | SelfRestartSeen
@@ -87,6 +88,11 @@ def event_text(event: Event) -> str:
             said = f"action {event.action} on {about} failed ({event.failure.value}){_tail(event.detail)}"
         case EvidenceCollected():
             said = f"evidence for {event.incident} was kept in {event.folder} ({event.size_bytes} bytes)"
+        case EvidenceFailed():
+            said = f"there was trouble with evidence{_tail(event.reason)}"
+        case EvidenceTooOld():
+            oldest = ", ".join(event.folders[:_FOLDERS_NAMED])
+            said = f"all evidence took more than it may; {len(event.folders)} of its folders are to go, oldest {oldest}"
         case PageDelivered():
             said = f"page {event.page} was taken by {event.channel}{_tail(event.detail)}"
         case PageFailed():

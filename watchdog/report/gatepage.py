@@ -3,7 +3,8 @@
 Theory of operation. The gate is advisory, so the journal is asked what happened all the same: lives that ended by the
 gateway's own doing, jobs and starts that were not gatedog's, changed files, a gatedog that ended without a word. Each
 is a fact that the sensors saw. It counts as let through when a person's approval was used by the same
-gateway at most WITHIN_USEC before it. Otherwise it is listed, with the refusal that went before it, if one did.
+gateway at most WITHIN_USEC before it: then it is listed as what came after that approval, for a person to compare, and
+otherwise as what nobody let through, with the refusal that went before it, if one did.
 
 Invariant: a projection of records alone, each line citing its own; no fact is guessed, so what the sensors cannot see
 is not here. That an action was let through by mistake for another one is possible, and shows in the record cited.
@@ -35,7 +36,7 @@ from watchdog.core.timeline import MINUTE
 from watchdog.core.values import dataclass
 from watchdog.core.verbs import Verb
 from watchdog.journal.reader import Record
-from watchdog.report.actionwords import action_words
+from watchdog.report.actionwords import WHOLE, action_words
 from watchdog.report.escape import agent_says, visible
 from watchdog.report.eventwords import event_text
 from watchdog.report.moments import instant
@@ -52,13 +53,16 @@ _LIFECYCLE = (Verb.START, Verb.STOP, Verb.RESTART, Verb.RELEASE, Verb.RESET_BUDG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ungated:
-    """One fact that nobody had let through. `refused_by`: the record of a refusal not long before it, 0 for none."""
+    """One fact that nobody had let through, unless it is what was approved."""
 
     seq: int
     wall_usec: int
     gateway: str
     what: str
     refused_by: int = 0
+    """The record of a refusal not long before it, 0 for none."""
+    after: str = ""
+    """The action that a person had agreed to, used shortly before it; "" for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,7 @@ class _Reading:
         self.ungated: list[Ungated] = []
         self.waiting: dict[str, Waiting] = {}
         self.asked = dict.fromkeys(GateAnswer, 0)
-        self._approved: dict[str, int] = {}
+        self._approved: dict[str, tuple[int, str]] = {}
         self._refused: dict[str, tuple[int, int]] = {}
         self._changed: dict[str, tuple[str, ...]] = {}
         self._rivals: dict[str, tuple[object, ...]] = {}
@@ -123,7 +127,7 @@ class _Reading:
             return
         self.asked[kind] += 1
         if answer.rule is RuleId.GATE_APPROVED:
-            self._approved[answer.gateway] = wall_usec
+            self._approved[answer.gateway] = (wall_usec, answer.because.partition(" ")[0])
         elif kind is GateAnswer.REFUSE:
             self._refused[answer.gateway] = (wall_usec, seq)
         elif kind is GateAnswer.ASK_HUMAN and answer.next_commands:
@@ -141,9 +145,7 @@ class _Reading:
 
     def _note(self, record: Record, gateway: str, what: str) -> None:
         wall_usec = record.stamped.stamp.wall_usec
-        allowed = self._approved.get(gateway)
-        if allowed is not None and 0 <= wall_usec - allowed <= WITHIN_USEC:
-            return
+        used_usec, name = self._approved.get(gateway, (0, ""))
         self.ungated.append(
             Ungated(
                 seq=record.stamped.stamp.seq,
@@ -151,6 +153,7 @@ class _Reading:
                 gateway=gateway,
                 what=what,
                 refused_by=self._refusal_before(record, gateway),
+                after=name if 0 <= wall_usec - used_usec <= WITHIN_USEC else "",
             )
         )
 
@@ -209,16 +212,19 @@ def render_gate_report(report: GateReport, *, width: int, colour: bool) -> str:
         title = f"{instant(fact.wall_usec)}  {visible(fact.gateway) or 'gatedog'}"
         page.headline("\u2716" if fact.refused_by else "\u25b2", Hue.BAD if fact.refused_by else Hue.WARN, title)
         page.row("what", fact.what, lines_max=3)
-        after = f"; the gate had refused its agent in record {fact.refused_by}" if fact.refused_by else ""
-        page.row("seen", f"in record {fact.seq}, and nobody had let it through{after}")
+        let = f"after {visible(fact.after)} was let through" if fact.after else "and nobody had let it through"
+        refused = f"; the gate had refused its agent in record {fact.refused_by}" if fact.refused_by else ""
+        page.row("seen", f"in record {fact.seq}, {let}{refused}")
     for waiting in report.waiting:
         page.headline("\u25d0", Hue.WARN, f"{visible(waiting.name)} waits for a person", visible(waiting.gateway))
-        page.row("", agent_says(waiting.action), lines_max=4)
+        page.row("", agent_says(waiting.action, WHOLE), lines_max=None)
         page.row("until", f"{instant(waiting.until_wall_usec)}; asked in record {waiting.seq}")
         page.command("agree?", f"gatedog gate approve {visible(waiting.name)}", "for these very words, once")
     counts = ", ".join(f"{answer} {count}" for answer, count in report.asked)
-    ending = "nothing happened past the gate that gatedog could see" if not report.ungated else ""
-    return f"{page.text()}{ending or f'{len(report.ungated)} past the gate'}; answers on record: {counts}\n"
+    past = sum(not fact.after for fact in report.ungated)
+    ending = f"{past} past the gate" if past else "nothing happened past the gate that gatedog could see"
+    later = f", {len(report.ungated) - past} after an approval" if past < len(report.ungated) else ""
+    return f"{page.text()}{ending}{later}; answers on record: {counts}\n"
 
 
 def report_object(report: GateReport) -> dict[str, Sequence[object]]:
@@ -231,6 +237,7 @@ def report_object(report: GateReport) -> dict[str, Sequence[object]]:
                 "gateway": fact.gateway,
                 "what": fact.what,
                 "refused_by": fact.refused_by or None,
+                "after": fact.after or None,
             }
             for fact in report.ungated
         ],

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from watchdog.report.escape import agent_says, visible
-from watchdog.report.moments import precise_time
+from watchdog.report.moments import instant
 
 _OWN = ("human", "gatedog")
 """Origins whose words are not a stranger's."""
+_WHOLE_MAX = 400_000
+"""More than a proposal can hold, with every character escaped."""
+_NO_EFFECT = "changes nothing that has an effect"
 
 
 def render_proposals(rules: Mapping[str, Any], *, everything: bool) -> str:
@@ -21,32 +24,48 @@ def render_proposals(rules: Mapping[str, Any], *, everything: bool) -> str:
         return "nothing is proposed\n"
     lines: list[str] = []
     for each in shown:
-        lines += [
-            f"{each['proposal']}  {_standing(each)}  {precise_time(each['wall_usec'])}  by {visible(each['who'])}"
-        ]
+        lines += [f"{each['proposal']}  {_standing(each)}  {instant(each['wall_usec'])}  by {visible(each['who'])}"]
         lines += [f"    {_in_short(each)}", f"    {_said(each)}"]
     return "\n".join([*lines, "", "review one: gatedog policy review PROP-n", ""])
 
 
 def render_review(
-    rules: Mapping[str, Any], proposal: Mapping[str, Any], tried: Mapping[str, Any] | None, why_not: str
+    rules: Mapping[str, Any],
+    proposal: Mapping[str, Any],
+    tried: Mapping[str, Any] | None,
+    why_not: str,
+    *,
+    lines: Sequence[str] = (),
 ) -> str:
-    """Say what a proposal would change, what that would have changed in the past, and how to commit it."""
+    """Say what a proposal would change, what that would have changed in the past, and how to commit it.
+
+    `lines` of its files differ. Nothing is cut: what a proposal hides would stand at the end.
+    """
     name = proposal["proposal"]
-    lines = [
-        f"{name}  {_standing(proposal)}  {precise_time(proposal['wall_usec'])}",
+    changes = [f"LOOSENS  {visible(each, _WHOLE_MAX)}" for each in proposal["loosens"]]
+    changes += [visible(each, _WHOLE_MAX) for each in proposal["changes"]]
+    page = [
+        f"{name}  {_standing(proposal)}  {instant(proposal['wall_usec'])}",
         f"  by {visible(proposal['who'])}, on revision {proposal['base']}",
         f"  {_said(proposal)}",
         f"  digest {proposal['digest'][:12]}",
         "",
-        *(f"  LOOSENS  {visible(each)}" for each in proposal["loosens"]),
-        *(f"  {visible(each)}" for each in proposal["changes"]),
+        *(f"  {each}" for each in changes or [_NO_EFFECT]),
         "",
+        *_lines(lines),
         *_tried(tried, why_not),
         "",
         *_way_on(rules, proposal),
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*page, ""])
+
+
+def _lines(lines: Sequence[str]) -> list[str]:
+    """Show the lines that differ, marked as the words of whoever proposes them."""
+    if not lines:
+        return []
+    shown = (f"    {visible(each, _WHOLE_MAX)}" for each in lines)
+    return ["  in its files, in the words of whoever proposes it:", *shown, ""]
 
 
 def render_log(rules: Mapping[str, Any]) -> str:
@@ -59,9 +78,7 @@ def render_log(rules: Mapping[str, Any]) -> str:
         ) if holds]  # fmt: skip
         mark = f"  ({', '.join(marks)})" if marks else ""
         about = f"  {each['proposal']}" if each["proposal"] else ""
-        lines.append(
-            f"revision {each['revision']}{mark}  {precise_time(each['wall_usec'])}  {each['digest'][:12]}{about}"
-        )
+        lines.append(f"revision {each['revision']}{mark}  {instant(each['wall_usec'])}  {each['digest'][:12]}{about}")
         lines.append(f"    {visible(each['who'])}: {visible(each['because'])}")
     if rules["trouble"]:
         lines.append(f"what lies in {visible(rules['folder'])} is not what was committed; see: gatedog policy diff")
@@ -73,7 +90,7 @@ def render_revision(rules: Mapping[str, Any], revision: Mapping[str, Any], texts
     mark = ", in force" if revision["revision"] == rules["in_force"] else ""
     lines = [
         f"revision {revision['revision']}{mark}  {revision['digest'][:12]}",
-        f"  {visible(revision['who'])}, {precise_time(revision['wall_usec'])}: {visible(revision['because'])}",
+        f"  {visible(revision['who'])}, {instant(revision['wall_usec'])}: {visible(revision['because'])}",
     ]
     for name, text in sorted(texts.items()):
         lines += ["", f"--- {visible(name)}", *(visible(line) for line in text.splitlines())]
@@ -87,7 +104,7 @@ def render_difference(
     if not names:
         return f"{visible(folder)} is revision {revision['revision']}, as committed\n"
     lines = [f"{visible(folder)} is not revision {revision['revision']}: {', '.join(visible(name) for name in names)}"]
-    lines += [f"  {direction}  {visible(what)}" for direction, what in changes]
+    lines += [f"  {direction}  {visible(what, _WHOLE_MAX)}" for direction, what in changes]
     lines += ["", f'to have it: gatedog policy propose {visible(folder)} --reason "why"']
     return "\n".join([*lines, ""])
 
@@ -105,7 +122,7 @@ def _in_short(proposal: Mapping[str, Any]) -> str:
     more = f"; and {len(loosens) - 1} more" if len(loosens) > 1 else ""
     if loosens:
         return f"LOOSENS  {visible(loosens[0], 160)}{more}"
-    return visible(proposal["changes"][0], 160) if proposal["changes"] else "changes nothing that has an effect"
+    return visible(proposal["changes"][0], 160) if proposal["changes"] else _NO_EFFECT
 
 
 def _said(proposal: Mapping[str, Any]) -> str:
@@ -126,7 +143,9 @@ def _tried(tried: Mapping[str, Any] | None, why_not: str) -> list[str]:
     lines += [f"        {visible(each)}" for each in tried["fact"][1:]]
     lines += [f"  SPECULATIVE  {visible(each)}" for each in tried["guesses"]]
     if tried["others"]:
-        lines.append(f"  SPECULATIVE  {tried['others']} further records would have been answered otherwise")
+        count = tried["others"]
+        further = "1 further record" if count == 1 else f"{count} further records"
+        lines.append(f"  SPECULATIVE  {further} would have been answered otherwise")
     return lines
 
 

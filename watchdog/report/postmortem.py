@@ -4,7 +4,7 @@ Theory of operation. What was recorded and counted stands under evidence; guesse
 who made them; cause, trigger, lessons and actions are a person's, empty and UNSIGNED until one writes them. Between the
 two stand questions that somebody inside the system does not ask, each with the numbers that bear on it and no answer.
 
-Invariant: no word of causing in the machine's own sections (postmortemlint.py; a test drafts every golden scenario). A
+Invariant: no word of causing in the machine's own sections (tests/causal_words.py: every golden scenario is drafted). A
 rule's own sentence is quoted, behind "rule said:". Deliberately not here: taking secrets out, which is done before.
 """
 
@@ -23,12 +23,12 @@ from watchdog.core.decisions import (
     StartCharged,
 )
 from watchdog.core.events import (
-    EvidenceCollected,
     JournalGapFound,
     MainProcessExited,
     MainProcessStarted,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected
 from watchdog.core.timeline import duration_text
 from watchdog.journal.evidencehead import is_evidence
 from watchdog.journal.reader import Record
@@ -83,7 +83,18 @@ def _head(dossier: Dossier, papers: Papers) -> list[str]:
         *(f"- {what}: {code_span(said)}" for what, said in facts),
         "",
         "DRAFT by a machine: it holds what was recorded, and questions. Why it happened is for a person to write.",
+        *_evidence_read(dossier),
     ]
+
+
+def _evidence_read(dossier: Dossier) -> list[str]:
+    """Say how far the evidence in here goes, so that whoever signs signs what they have read, and no record more."""
+    filed = (each for each in dossier.records if each.stamped.stamp.seq in dossier.filed and is_evidence(each))
+    last = max((each.stamped.stamp.seq for each in filed), default=None)
+    if last is None:
+        return []
+    command = f"gatedog postmortem sign {visible(dossier.incident, 32)} --evidence {last}"
+    return ["", f"Its evidence ends with record #{last}. Who has read it signs with: {code_span(command)}"]
 
 
 def _summary(dossier: Dossier) -> list[str]:

@@ -49,8 +49,8 @@ class Page:
         elif right:
             self._lines.append(f"{'':{INDENT}}{self.paint(right, right_hue or hue)}")
 
-    def row(self, label: str, text: str, *, lines_max: int = 3, hue: Hue | None = None) -> None:
-        """Add a text under a label, wrapped, cut after `lines_max` lines."""
+    def row(self, label: str, text: str, *, lines_max: int | None = 3, hue: Hue | None = None) -> None:
+        """Add a text under a label, wrapped, cut after `lines_max` lines; None cuts nothing."""
         wrapped = textwrap.wrap(
             text, self.width - INDENT, max_lines=lines_max, placeholder=" \u2026", break_on_hyphens=False
         )

@@ -97,7 +97,7 @@ def _draw_gateway(page: Page, gateway: Object, reply: Object, standing: Standing
     said = visible(gateway["word"])
     if standing is Standing.UNKNOWN:
         said = f"UNKNOWN - was {said} {ago(stale_usec)}" if stale_usec else f"UNKNOWN - {said}"
-    elif awaits := prospect(gateway):
+    elif awaits := prospect(gateway, reply):
         said += f" - {awaits}"
     right = f"{visible(incidents[0]['id'])}  {visible(incidents[0]['severity']).upper()}" if incidents else ""
     well = standing is Standing.READY and not incidents
@@ -175,20 +175,23 @@ def _draw_process(page: Page, gateway: Object) -> None:
 
 
 def _draw_budget(page: Page, gateway: Object, *, bars: bool) -> None:
+    """Draw the windows, each with when it frees; of a gateway that is well only the first that does, to be brief."""
     windows = gateway["budget"]
     own = [window for window in windows if window["account"] == "self_restart" and window["used"]]
-    page.pieces("budget", [_window(each, bars=bars) for each in windows if each["account"] == "restart"])
-    page.pieces("self", [_window(each, bars=bars) for each in own])
+    plain = [window for window in windows if window["account"] == "restart"]
+    first = next((window for window in plain if window["used"]), None)
+    page.pieces("budget", [_window(each, bars=bars, frees=bars or each is first) for each in plain])
+    page.pieces("self", [_window(each, bars=bars, frees=True) for each in own])
 
 
-def _window(window: Object, *, bars: bool) -> str:
+def _window(window: Object, *, bars: bool, frees: bool) -> str:
     used, limit = window["used"], window["limit"]
     bar = ""
     if bars and 0 < limit <= 8:
         bar = "[" + "#" * min(used, limit) + "-" * max(limit - used, 0) + "] "
     freed = window["next_free_in_usec"]
-    frees = f" next frees in {duration_text(freed)}" if freed > 0 else ""
-    return f"{visible(window['label'])} {bar}{used}/{limit}{frees}"
+    when = f" next frees in {duration_text(freed)}" if frees and freed > 0 else ""
+    return f"{visible(window['label'])} {bar}{used}/{limit}{when}"
 
 
 def _draw_refused(page: Page, gateway: Object) -> None:

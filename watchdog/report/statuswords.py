@@ -27,14 +27,16 @@ def open_incidents(reply: Object, name: str) -> list[Object]:
     return sorted(mine, key=_loudness)
 
 
-def prospect(gateway: Object) -> str:
-    """Say in a few words what its state means for its next start; "" when there is nothing to add."""
+def prospect(gateway: Object, reply: Object) -> str:
+    """Say in a few words what its state means for its next start; "" when there is nothing to add, or to be told."""
     due_usec = gateway["next_start_in_usec"]
     if gateway["hold"] == "held":
         return "not restarting" if gateway["pid"] is None else "no start after it ends"
     match gateway["phase"]:
+        case "backoff" | "slow" if not reply.get("due_told", True):
+            said = ""
         case "backoff" | "slow":
-            return "no start is due" if due_usec is None else f"next start in {duration_text(due_usec)}"
+            said = "no start is due" if due_usec is None else f"next start in {duration_text(due_usec)}"
         case "starting" | "up":
             said = "" if gateway["ready"] else "not ready yet"
         case _:

@@ -30,7 +30,6 @@ from watchdog.core.events import (
     ClockStepped,
     EnforcementObserved,
     Event,
-    EvidenceCollected,
     JournalDamageFound,
     JournalFailed,
     JournalGapFound,
@@ -46,6 +45,7 @@ from watchdog.core.events import (
     SupervisorStopping,
     TimerFired,
 )
+from watchdog.core.evidence import EvidenceCollected, EvidenceFailed, EvidenceTooOld
 from watchdog.core.identity import IncidentId
 from watchdog.core.timer import TimerKind
 from watchdog.journal.reader import Record
@@ -192,7 +192,9 @@ def _room(event: Event) -> str:
             return "policyfile"
         case TimerFired() | ClockStepped() | NetworkObserved():
             return "sensors"
-        case SupervisorStarted() | SupervisorStopping() | LimitReached() | EnforcementObserved():
+        case SupervisorStarted() | SupervisorStopping() | EnforcementObserved():
+            return "daemon"
+        case LimitReached() | EvidenceFailed() | EvidenceTooOld():
             return "daemon"
         case JournalFailed() | JournalGapFound() | JournalDamageFound() | JournalRenewed():
             return "journal"

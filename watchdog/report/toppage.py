@@ -33,6 +33,7 @@ ROOMY = 112
 
 _BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 _LABEL = 11
+_GAP = "   "
 _LEAVE = "q quits"
 
 
@@ -172,7 +173,7 @@ def _block(gateway: Object, reply: Object, width: int, stale_usec: int | None) -
         rows.append(_row("why", [(visible(gateway["why"]), None)]))
     cells = 80 if width >= ROOMY else 40
     rows.append(_row("last 2h", [(strip_cells(gateway, cells), None), ("  r start x exit H held", Hue.DIM)]))
-    rows += _budget(gateway, stale_usec or 0)
+    rows += _budget(gateway, width, stale_usec or 0)
     rows += _probes(gateway)
     rows += _memory(gateway, cells)
     rows += _refused(gateway)
@@ -189,7 +190,7 @@ def _short(gateway: Object, width: int, stale_usec: int | None) -> Line:
     line: Line = [(f"{SIGNS[standing]} {pad(gateway['name'], NAME_MAX)} {word} {age}", HUES[standing])]
     fullest = max(_own(gateway), key=lambda each: each["used"] / max(each["limit"], 1), default=None)
     if fullest is not None:
-        line.append((f"  {visible(fullest['label'], 10)} {fullest['used']}/{fullest['limit']}", _gauge_hue(fullest)))
+        line.append((f"  {_gauge(fullest, stale_usec or 0, is_drawn=False)}", _gauge_hue(fullest)))
     if kib := _last_memory(gateway):
         line.append((f"  {size_text(kib)}", None))
     if len(text_of(line)) + 44 <= width:
@@ -197,21 +198,32 @@ def _short(gateway: Object, width: int, stale_usec: int | None) -> Line:
     return line
 
 
-def _budget(gateway: Object, stale_usec: int) -> list[Line]:
+def _budget(gateway: Object, width: int, stale_usec: int) -> list[Line]:
     lines: list[Line] = []
     for label, account in (("budget", "restart"), ("self", "self_restart")):
-        pieces: Line = []
-        for window in gateway["budget"]:
-            if window["account"] == account and (account == "restart" or window["used"]):
-                pieces.append((f"{'   ' if pieces else ''}{_gauge(window, stale_usec)}", _gauge_hue(window)))
-        if pieces:
-            lines.append(_row(label, pieces))
+        shown = [
+            (_gauge(window, stale_usec), _gauge_hue(window))
+            for window in gateway["budget"]
+            if window["account"] == account and (account == "restart" or window["used"])
+        ]
+        lines += _wrapped(label, shown, width)
     return lines
 
 
-def _gauge(window: Object, stale_usec: int) -> str:
+def _wrapped(label: str, pieces: Line, width: int) -> list[Line]:
+    """Draw pieces under a label, as many a line as fit: the longest window, and when it frees, is not to be cut off."""
+    lines: list[Line] = []
+    for text, hue in pieces:
+        if lines and len(text_of(lines[-1])) + len(_GAP) + len(text) <= width:
+            lines[-1].append((f"{_GAP}{text}", hue))
+        else:
+            lines.append(_row("" if lines else label, [(text, hue)]))
+    return lines
+
+
+def _gauge(window: Object, stale_usec: int, *, is_drawn: bool = True) -> str:
     used, limit = window["used"], window["limit"]
-    bar = "[" + "#" * min(used, limit) + "-" * max(limit - used, 0) + "] " if 0 < limit <= 8 else ""
+    bar = "[" + "#" * min(used, limit) + "-" * max(limit - used, 0) + "] " if is_drawn and 0 < limit <= 8 else ""
     freed_usec = window["next_free_in_usec"] - stale_usec
     frees = f" frees in {duration_text(freed_usec)}" if freed_usec > 0 else ""
     return f"{visible(window['label'], 10)} {bar}{used}/{limit}{frees}"

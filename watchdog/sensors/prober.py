@@ -28,6 +28,7 @@ from watchdog.core.values import dataclass
 from watchdog.origin.listener import Listeners
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.aside import Aside
+from watchdog.sensors.durations import Durations
 from watchdog.sensors.probes.outcome import CannotAsk, Failing, Progress, plain
 from watchdog.sensors.probes.program import Runner
 from watchdog.sensors.probes.question import Means, Question, Subject
@@ -68,6 +69,7 @@ class ProbeStanding:
     policy: ProbePolicy
     last: Look | None
     due_usec: int | None
+    durations: Durations
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,6 +81,8 @@ class _Probe:
     """The last look at which all was well. Of this one and the next the answers are kept."""
     unwell: Look | None = None
     """The last look at which not all was well."""
+    durations: Durations = field(default_factory=Durations)
+    """Of the looks that found something out."""
     turn: int = 0
     timer: asyncio.TimerHandle | None = None
     due_usec: int = 0
@@ -200,6 +204,7 @@ class Prober:
                 policy=probe.policy,
                 last=probe.looks[-1] if probe.looks else None,
                 due_usec=probe.due_usec if probe.timer is not None else None,
+                durations=probe.durations,
             )
             for (gateway, _), probe in sorted(self._probes.items())
         )
@@ -324,6 +329,8 @@ class Prober:
             return
         look = task.result()
         probe.looks.append(replace(look, answer=b""))
+        if look.result is not ProbeResult.ERROR:
+            probe.durations.add(look.took_usec)
         if look.result is ProbeResult.OK:
             probe.answered = look
         else:

@@ -79,8 +79,8 @@ def _host(facts: Facts) -> Iterator[Objection]:
         shown = "; ".join(host.exposed[:3])
         yield Objection(
             what=f"gatedog's own program could be replaced by somebody other than root: {shown}",
-            how="Install it into a root-owned place and run setup from there: sudo pipx install --global gatedog "
-            "(or: sudo UV_TOOL_DIR=/opt/uv UV_TOOL_BIN_DIR=/usr/local/bin uv tool install gatedog)",
+            how="Install it into a root-owned place and run setup from there, as docs/install.md has it: the Debian "
+            "package, or in a checkout: sudo pipx install --global '.[systemd,web]'",
         )
 
 

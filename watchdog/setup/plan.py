@@ -15,7 +15,7 @@ from watchdog.setup.change import Change, Drop, Plan, Put, PutFile, PutFolder, P
 from watchdog.setup.facts import Facts
 from watchdog.setup.look import HARDENING, OWNERSHIP, UNITS, WRAPPER
 from watchdog.setup.objections import notes
-from watchdog.setup.policysection import section, with_section
+from watchdog.setup.policysection import open_trees, section, with_section
 from watchdog.setup.shipped import filled, shipped
 
 LIBRARY = Path("/usr/lib/gatedog")
@@ -108,7 +108,9 @@ def _own(facts: Facts) -> Iterator[Put]:
     yield PutFile(path=RULES / f"00-gatedog-{facts.wish.name}.rules", body=texts.polkit_rule(facts).encode())
     policy = facts.policy_text
     if facts.ruled is None:
-        policy = with_section(policy, section(facts.wish, facts.unit_name))
+        home = facts.agent.home if facts.agent is not None else ""
+        trees = open_trees(facts.unit, facts.wish, home)
+        policy = with_section(policy, section(facts.wish, facts.unit_name, trees))
     yield PutFile(path=SYSTEM_BUNDLE / POLICY_FILE, body=policy, mode=0o640, group="gatedog")
     if facts.unit is not None:
         yield from (Drop(path=link) for link in facts.unit.links)

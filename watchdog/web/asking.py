@@ -1,8 +1,9 @@
 """What gatedog knows, asked over its socket: one reading at a time, or records as they are written.
 
 Invariant: never raises for what a daemon, or the lack of one, can do. An answer of another shape than the contract's is
-no answer. When nobody answers, the last status file stands in, and everything read from it is called stale. Blocking,
-with a bound on every wait; whoever has an event loop calls this from a thread.
+no answer. When nobody answers, the last status file stands in, and everything read from it is called stale. A reading
+is for everybody on this host, the agent included, so it never says when a start is due or a budget frees, although
+gatedog tells us. Blocking, with a bound on every wait; whoever has an event loop calls this from a thread.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,7 +67,7 @@ class Daemon:
     def read(self, now_usec: int, *, whole: bool = True) -> Reading:
         """Ask how everything stands; of pager and probes only when `whole`."""
         try:
-            status = self.ask("Status")["status"]
+            status = _for_everybody(self.ask("Status")["status"])
         except NoAnswer as trouble:
             return self._last_known(now_usec, trouble)
         pager, probes = None, ()
@@ -118,9 +119,22 @@ class Daemon:
 
     def _last_known(self, now_usec: int, trouble: NoAnswer) -> Reading:
         found = read_last_known([self.socket.parent], self._uid)
-        if found is not None and misfit("Status", {"status": found}):
-            found = None
-        return Reading(now_usec=now_usec, status=found, stale=True, why=trouble.why, next_command=trouble.next_command)
+        is_read = found is not None and not misfit("Status", {"status": found})
+        status = _for_everybody(found) if found is not None and is_read else None
+        return Reading(now_usec=now_usec, status=status, stale=True, why=trouble.why, next_command=trouble.next_command)
+
+
+def _for_everybody(status: Object) -> Object:
+    """Leave out what is said to people alone, as control/reply.py does."""
+    gateways = [
+        {
+            **gateway,
+            "next_start_in_usec": None,
+            "budget": [{**window, "next_free_in_usec": 0} for window in gateway["budget"]],
+        }
+        for gateway in status["gateways"]
+    ]
+    return {**status, "gateways": gateways, "due_told": False}
 
 
 def _checked(method: str, reply: dict[str, Any]) -> dict[str, Any]:

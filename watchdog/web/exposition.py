@@ -6,8 +6,9 @@ here: what is measured (metrics.py).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import accumulate
 from typing import Final
 
 from watchdog.core.values import dataclass
@@ -24,10 +25,11 @@ _UNESCAPED: Final = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
 class Kind(Enum):
-    """What may be done with a number: a counter only grows, or begins anew."""
+    """What may be done with a number: a counter only grows, or begins anew; a histogram is counters by size."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Samples:
     """What was measured, family by family, in the order in which it came."""
 
     def __init__(self) -> None:
-        self._values: dict[Family, dict[Labels, str]] = {}
+        self._values: dict[Family, dict[tuple[str, Labels], str]] = {}
 
     def number(self, family: Family, value: int, **labels: str) -> None:
         """Add a whole number; the first of two with the same labels counts."""
@@ -55,22 +57,31 @@ class Samples:
 
     def seconds(self, family: Family, usec: int, **labels: str) -> None:
         """Add microseconds as seconds, exactly."""
-        whole, rest = divmod(abs(usec), _SECOND)
-        self._add(family, f"{'-' if usec < 0 else ''}{whole}.{rest:06d}", labels)
+        self._add(family, _seconds(usec), labels)
+
+    def durations(
+        self, family: Family, bounds_usec: Sequence[int], counts: Sequence[int], sum_usec: int, **labels: str
+    ) -> None:
+        """Add a histogram: of each bound how many were at most so long and longer than the last one; then the rest."""
+        names = [_seconds(bound).rstrip("0").rstrip(".") for bound in bounds_usec]
+        for bound, up_to in zip([*names, "+Inf"], accumulate(counts), strict=True):
+            self._add(family, str(up_to), {**labels, "le": bound}, "_bucket")
+        self._add(family, _seconds(sum_usec), labels, "_sum")
+        self._add(family, str(sum(counts)), labels, "_count")
 
     def text(self) -> str:
         """Write everything."""
         return "".join(self._lines())
 
-    def _add(self, family: Family, value: str, labels: Mapping[str, str]) -> None:
+    def _add(self, family: Family, value: str, labels: Mapping[str, str], part: str = "") -> None:
         clean = tuple((name, visible(said, LABEL_MAX)) for name, said in labels.items())
-        self._values.setdefault(family, {}).setdefault(clean, value)
+        self._values.setdefault(family, {}).setdefault((part, clean), value)
 
     def _lines(self) -> Iterator[str]:
         for family, values in self._values.items():
             yield f"# HELP {family.name} {family.means}\n# TYPE {family.name} {family.kind.value}\n"
-            for labels, value in values.items():
-                yield f"{family.name}{_braced(labels)} {value}\n"
+            for (part, labels), value in values.items():
+                yield f"{family.name}{part}{_braced(labels)} {value}\n"
 
 
 def whole_samples(text: str) -> Iterator[tuple[str, dict[str, str], int]]:
@@ -79,6 +90,11 @@ def whole_samples(text: str) -> Iterator[tuple[str, dict[str, str], int]]:
         if (found := _SAMPLE.fullmatch(line)) is not None:
             labels = {name: re.sub(r"\\.", _unescaped, said) for name, said in _LABEL.findall(found[2] or "")}
             yield found[1], labels, int(found[3])
+
+
+def _seconds(usec: int) -> str:
+    whole, rest = divmod(abs(usec), _SECOND)
+    return f"{'-' if usec < 0 else ''}{whole}.{rest:06d}"
 
 
 def _braced(labels: Labels) -> str:

@@ -63,7 +63,7 @@ def _gateway(gateway: Object, status: Object, reading: Reading) -> Html:
     said = gateway["word"]
     if reading.stale:
         said = f"UNKNOWN - was {said} {ago(reading.age_usec)}"
-    elif awaits := prospect(gateway):
+    elif awaits := prospect(gateway, status):
         said = f"{said} - {awaits}"
     title = element(
         "h2",
@@ -143,7 +143,6 @@ def _budget(gateway: Object) -> Html:
 def _window(gateway: Object, window: Object, number: int) -> Html:
     used, limit = window["used"], window["limit"]
     name = f"{'its own, ' if window['account'] == _SELF else ''}{window['label']}"
-    frees = f", next frees in {duration_text(window['next_free_in_usec'])}" if window["next_free_in_usec"] > 0 else ""
     mark = f"budget-{gateway['name']}-{number}"
     gauge = element(
         "meter",
@@ -155,7 +154,7 @@ def _window(gateway: Object, window: Object, number: int) -> Html:
         optimum=0,
         aria_labelledby=mark,
     )
-    said = element("span", element("b", name), f" {used} of {limit} used{frees}", id=mark)
+    said = element("span", element("b", name), f" {used} of {limit} used", id=mark)
     return element("li", gauge, " ", said, class_="spent" if used >= limit else None)
 
 

@@ -33,19 +33,24 @@ BUILD: Final = _gauge("build_info", "Version of the daemon that answered.")
 STARTED: Final = _gauge("daemon_start_time_seconds", "When the daemon started.")
 POLICY: Final = _gauge("policy_version_info", "Digest of the policy in force.")
 CLOCK: Final = _gauge("clock_uncertain", "Whether the time across the last boot is not known.")
+EVIDENCE: Final = _gauge("evidence_bytes", "What all kept evidence takes up, as last measured.")
 NETWORK: Final = _gauge("host_network", "Whether the host has a route and DNS.")
 GATEWAY_UP: Final = _gauge("gateway_up", "Whether the gateway's process runs and is ready.")
 STATE: Final = _gauge("gateway_state", "How the gateway stands; 1 for exactly one state.")
 SINCE: Final = _gauge("gateway_phase_start_time_seconds", "Since when the gateway is in its present phase.")
+BEGAN: Final = _gauge("gateway_start_time_seconds", "When the gateway's present life began; absent while it is down.")
 CHAIN: Final = _gauge("gateway_unasked_endings", "Endings in a row that nobody asked for.")
 ENFORCING: Final = _gauge(
     "gateway_rules_enforcing", "Whether the rules on who may restart bind, and do not only advise."
 )
 LIMIT: Final = _gauge("restart_budget_limit", "Starts that the window allows.")
 LEFT: Final = _gauge("restart_budget_remaining", "Starts that the window still allows.")
-FREES: Final = _gauge("restart_budget_next_free_seconds", "Until the window allows one start more.")
 SUCCESS: Final = _gauge("probe_success", "Whether the last look found the gateway well; absent when it could not look.")
-TOOK: Final = _gauge("probe_duration_seconds", "How long the last look took.")
+TOOK: Final = Family(
+    name="gatedog_probe_duration_seconds",
+    kind=Kind.HISTOGRAM,
+    means="How long looks took that found the gateway well or ill, since the daemon's start.",
+)
 LOOKED: Final = _gauge("probe_last_look_timestamp_seconds", "When the probe last looked.")
 BLIND: Final = _gauge("probe_lost_sight", "Whether the probe cannot look any more.")
 OPEN: Final = _gauge("incidents_open", "Incidents that are not over.")
@@ -68,7 +73,7 @@ def render_metrics(reading: Reading, tally: Tally | None) -> str:
     if status is not None and not reading.stale:
         _add_daemon(samples, status)
         for gateway in status["gateways"]:
-            _add_gateway(samples, gateway)
+            _add_gateway(samples, gateway, status["now_wall_usec"])
         _add_incidents(samples, status)
     channels: list[str] = []
     if reading.pager is not None:
@@ -88,15 +93,19 @@ def _add_daemon(samples: Samples, status: Object) -> None:
         samples.number(POLICY, 1, digest=status["policy_digest"][:12])
     samples.truth(CLOCK, holds=status["clock_uncertain"])
     samples.truth(NETWORK, holds=status["has_network"])
+    if (size_bytes := status.get("evidence_bytes")) is not None:
+        samples.number(EVIDENCE, size_bytes)
 
 
-def _add_gateway(samples: Samples, gateway: Object) -> None:
+def _add_gateway(samples: Samples, gateway: Object, now_usec: int) -> None:
     name, standing = gateway["name"], standing_of(gateway)
     samples.truth(GATEWAY_UP, holds=gateway["pid"] is not None and gateway["ready"], gateway=name)
     state = "held" if standing is Standing.DOWN and gateway["hold"] == "held" else standing.name.lower()
     for each in STATES:
         samples.truth(STATE, holds=each == state, gateway=name, state=each)
     samples.seconds(SINCE, gateway["since_wall_usec"], gateway=name)
+    if (began_usec_ago := gateway.get("began_usec_ago")) is not None:
+        samples.seconds(BEGAN, _instant(now_usec, began_usec_ago), gateway=name)
     samples.number(CHAIN, gateway["chain"], gateway=name)
     if gateway["enforcement"] != "unknown":
         samples.truth(ENFORCING, holds=gateway["enforcement"] == "enforcing", gateway=name)
@@ -104,7 +113,6 @@ def _add_gateway(samples: Samples, gateway: Object) -> None:
         labels = {"gateway": name, "account": window["account"], "window": window["label"]}
         samples.number(LIMIT, window["limit"], **labels)
         samples.number(LEFT, max(window["limit"] - window["used"], 0), **labels)
-        samples.seconds(FREES, max(window["next_free_in_usec"], 0), **labels)
     for probe in (gateway.get("health") or {"probes": ()})["probes"]:
         samples.truth(BLIND, holds=probe["lost_sight"], gateway=name, probe=probe["name"])
 
@@ -141,6 +149,11 @@ def _add_probe(samples: Samples, probe: Object, now_usec: int) -> None:
         return
     if last["result"] in ("ok", "failed"):
         samples.truth(SUCCESS, holds=last["result"] == "ok", **labels)
-    samples.seconds(TOOK, last["took_usec"], **labels)
-    # A whole second: the age is told to the microsecond, and the instant must not tremble from one look to the next.
-    samples.seconds(LOOKED, (now_usec - last["at_usec_ago"]) // SECOND * SECOND, **labels)
+    if (took := probe.get("took")) is not None:
+        samples.durations(TOOK, took["bounds_usec"], took["counts"], took["sum_usec"], **labels)
+    samples.seconds(LOOKED, _instant(now_usec, last["at_usec_ago"]), **labels)
+
+
+def _instant(now_usec: int, usec_ago: int) -> int:
+    """Return when something was, to the second: ages are told to the microsecond, and an instant must not tremble."""
+    return (now_usec - usec_ago) // SECOND * SECOND

@@ -25,28 +25,53 @@ const LOOKING = new Set([
 // Tools of which one parameter says what they do: `cron` with `action: "remove"` is asked about as "cron.remove".
 const ACTING = new Set(["cron", "gateway", "process", "nodes", "plugins", "message", "browser", "sessions"]);
 
+// Tools that write, whether or not their parameters say where.
+const WRITING = new Set(["write", "edit", "apply_patch"]);
+
+// A path that is opened as it is written. OpenClaw makes another one of `~/x`, `@x`, `file:///x`, `x</arg_value>>` and of
+// odd spaces; asked about as "", which is: nobody knows where.
+const PLAIN = /^[\p{L}\p{N}_.\/](?:[\p{L}\p{N}_.\/+,=~@()[\] -]*[\p{L}\p{N}_.\/+,=~@()[\]-])?$/u;
+
+// Shells by which nobody can log in: OpenClaw takes `sh` instead.
+const NO_SHELLS = new Set(["", "nologin", "false"]);
+
+// By which shell OpenClaw runs a command. For fish it takes bash.
+function shellOf(environment) {
+  const shell = (environment.SHELL ?? "").trim();
+  const name = shell.slice(shell.lastIndexOf("/") + 1);
+  return NO_SHELLS.has(name) ? "sh" : name === "fish" ? "bash" : shell;
+}
+
+// Where a command runs; "": not known. `workspace` is where relative folders begin.
+function directoryOf(workdir, workspace) {
+  const folder = typeof workdir === "string" ? workdir.trim() : "";
+  if (folder === "" || folder === ".") return workspace;
+  if (!PLAIN.test(folder)) return "";
+  return folder.startsWith("/") ? folder : workspace && `${workspace}/${folder}`;
+}
+
 function texts(value) {
   return (Array.isArray(value) ? value : [value]).filter((each) => typeof each === "string" && each !== "");
 }
 
 // The words of `gatedog gate check` for one tool call. `workspace` is where its relative paths begin; "": not known.
-export function wordsFor(event, workspace) {
+export function wordsFor(event, workspace, environment = process.env) {
   const params = event.params ?? {};
   const shell = event.toolName === "exec" && event.toolKind === undefined;
   const name = event.toolKind ?? event.toolName;
   const action = ACTING.has(name) && typeof params.action === "string" ? `${name}.${params.action}` : name;
   const words = ["gate", "check", "--json", "--action", action];
-  const folder = shell && typeof params.workdir === "string" && params.workdir !== "." ? params.workdir : "";
-  const directory = folder.startsWith("/") || !workspace ? folder : folder ? `${workspace}/${folder}` : workspace;
+  const directory = shell ? directoryOf(params.workdir, workspace) : workspace;
   words.push("--directory", directory.startsWith("/") ? directory : "");
   if (!LOOKING.has(name) && !shell) {
     const paths = [...texts(params.path), ...texts(params.file_path), ...texts(event.derivedPaths)];
-    for (const path of new Set(paths)) words.push("--path", path);
+    if (paths.length === 0 && WRITING.has(name)) paths.push("");
+    for (const path of new Set(paths)) words.push("--path", PLAIN.test(path) ? path : "");
   }
   if (shell) {
     const variables = Object.entries(params.env ?? {}).map(([key, value]) => `${key}=${value}`);
     const wrapper = variables.length > 0 ? ["env", ...variables] : [];
-    words.push("--", ...wrapper, "sh", "-c", String(params.command ?? ""));
+    words.push("--", ...wrapper, shellOf(environment), "-c", String(params.command ?? ""));
   }
   return words;
 }

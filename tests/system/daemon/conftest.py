@@ -146,11 +146,16 @@ class Site:
         assert code == 0, said
         return said
 
-    def human(self, *words: str) -> tuple[int, str]:
-        """Run a command on a terminal of its own, below this test, which is older than the gateway."""
+    def human(self, *words: str, types: str = "") -> tuple[int, str]:
+        """Run a command of gatedog's as a person does; type a line there."""
+        return self.at_terminal(*GATEDOG, "--socket", str(self.socket), *words, types=types)
+
+    def at_terminal(self, *argv: str, types: str = "") -> tuple[int, str]:
+        """Run a program on a terminal of its own, below this test, which is older than the gateway."""
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execv(GATEDOG[0], [*GATEDOG, "--socket", str(self.socket), *words])
+            os.execv(argv[0], argv)
+        os.write(terminal, types.encode())  # the terminal keeps it until it is read
         output, until = b"", time.monotonic() + WAIT_S
         while time.monotonic() < until:
             if not select.select([terminal], [], [], 0.1)[0]:

@@ -1,6 +1,7 @@
 """The gate, by a real daemon: an agent asks before it acts, a person agrees, and what is done all the same."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,20 @@ def test_a_link_does_not_lead_past_the_gate(site, agent: Agent) -> None:
     plain = agent.check("tee other.toml")
 
     assert [each[1]["answer"] for each in (by_tool, by_command, plain)] == ["refuse", "refuse", "allow"]
+
+
+def test_who_is_asked_hears_which_processes_are_the_gateways(site, agent: Agent) -> None:
+    """A worker of it, by whatever shell; a stranger's pid waits for a person as well, and nothing is said of it."""
+    worker = agent.runs("sleep 600 >/dev/null 2>&1 & echo $!").stdout.strip()
+    answers = [agent.check(f"{words} {worker}")[1] for words in ("kill", "kill -9 --")]
+    answers.append(agent.check(f"sh -c 'kill -TERM {worker}'")[1])
+    stranger = agent.check(f"kill {os.getpid()}")[1]
+
+    assert int(worker) != site.status()["pid"]
+    assert {each["answer"] for each in (*answers, stranger)} == {"ask-human"}
+    assert all(f"of the gateway's life in it: {worker}" in each["message"] for each in answers), answers
+    assert "life in it" not in stranger["message"]
+    assert Path(f"/proc/{worker}").exists(), "asking ends nothing"
 
 
 def test_what_is_done_all_the_same_is_reported(site, agent: Agent) -> None:

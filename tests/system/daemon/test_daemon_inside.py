@@ -1,17 +1,22 @@
 """From inside the supervised process, every verb: it may look, ask, guess, draft and propose; a human holds the pen."""
 
 import json
+import os
+import re
+import signal
 import sys
 from typing import Any
 
 import pytest
 from insiders import Insider
+from web_process import web_process
 
 from watchdog.core.verbs import Verb
 
 pytestmark = pytest.mark.system
 
 REFUSED = 77
+TIMES = re.compile(r"frees?\b|next start|is due|again in|try again|next_free")
 FOR_ANYBODY = (Verb.HYPOTHESISE, Verb.PROPOSE_POLICY, Verb.CHECK_ACTION)
 RAW = """
 import json, socket, time
@@ -93,10 +98,61 @@ def insider(site: Any) -> Insider:
 
 
 def test_an_agent_may_look_at_everything(insider: Insider) -> None:
-    """Except when its budget is free again: that is said to nobody inside."""
+    """No look is refused; what it is not told is in the tests below."""
     said = {words: insider.does(*words) for words in LOOKS}
 
     assert {words: answer for words, answer in said.items() if answer[0] not in SEEN.get(words[0], (0,))} == {}
+
+
+@pytest.fixture
+def restarted(insider: Insider) -> Insider:
+    """Give an agent whose gateway died once, so each window counts a start, and people read when it frees."""
+    site = insider.site
+    pid = site.status()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    site.wait(lambda: (site.status() or {}).get("pid") not in (None, pid), "another life")
+    site.wait_until(ready=True)
+    windows = site.status()["budget"]
+
+    assert all(window["used"] == 1 and window["next_free_in_usec"] > 0 for window in windows), windows
+    assert len(re.findall(r"next frees in \d", site.cli("status").stdout)) >= 2
+    assert re.search(r"frees in \d", site.cli("top").stdout)
+    return insider
+
+
+def times(status: dict[str, Any]) -> set[int | None]:
+    """Return every time that a status says a start to be due or a window to free in."""
+    windows = [window for gateway in status["gateways"] for window in gateway["budget"]]
+    return {gateway["next_start_in_usec"] for gateway in status["gateways"]} | {
+        window["next_free_in_usec"] for window in windows
+    }
+
+
+def test_nobody_inside_is_told_when_the_budget_frees(restarted: Insider) -> None:
+    """Neither by a status, in any form, nor by the answer to a request; and nothing else is said in its place."""
+    _, told = restarted.does("status", "--json")
+    status = json.loads(told)
+    said = [restarted.does(*words)[1] for words in (("status",), ("top",), ("metrics",))]
+    said += [restarted.does("ask", "restart", "--reason", "please", *more)[1] for more in ((), ("--json",))]
+
+    assert (status["due_told"], times(status)) == (False, {None, 0})
+    assert {window["used"] for gateway in status["gateways"] for window in gateway["budget"]} == {1}
+    assert "1/5" in said[0]
+    assert "request.agent-never" in said[3]
+    assert [TIMES.findall(text) for text in said] == [[]] * len(said)
+
+
+def test_what_lies_open_does_not_say_when_the_budget_frees(restarted: Insider) -> None:
+    """The status file, the page and the metrics have no asker to be looked at, so they tell nobody."""
+    site = restarted.site
+    code, left = restarted.runs(f"cat {site.runtime / 'status.json'}")
+    with web_process(site.socket) as web:
+        shown = [web.get(path)[2] for path in ("/", "/metrics")]
+
+    assert (code, times(json.loads(left))) == (0, {None, 0})
+    assert "1 of 5 used" in shown[0]
+    assert 'gatedog_restart_budget_remaining{gateway="gateway",account="restart",window="10m"} 4' in shown[1]
+    assert [TIMES.findall(text) for text in shown] == [[], []]
 
 
 def test_an_agent_may_draft_guess_and_propose(insider: Insider) -> None:

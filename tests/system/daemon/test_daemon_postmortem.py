@@ -109,6 +109,27 @@ def test_a_person_attests_where_nobody_is_listed(desk: Desk) -> None:
     assert "edited after it was signed" in found["problems"][0]
 
 
+def test_a_name_covers_what_was_read_and_no_more(desk: Desk) -> None:
+    """A draft says where its evidence ends; what was recorded between reading and signing is new since."""
+    spiral(desk)
+    site = desk.site
+    assert site.human("postmortem", "edit", "INC-1", "--from", str(desk.text))[0] == 0
+    draft = desk.types("postmortem", "draft", "INC-1").stdout
+    (line,) = re.findall(r"`gatedog (postmortem sign INC-1 --evidence \d+)`", draft)
+    assert site.human("ack", "INC-1")[0] == 0
+    code, said = site.human(*line.split(), "--yes")
+    assert code == 0, said
+    assert "newer records are no part of it" in said
+
+    code, found = desk.verified()
+    assert (code, found["problems"]) == (0, [])
+    assert any(note.startswith("new evidence since signing: ") for note in found["notes"])
+
+    assert "is no record" in site.human("postmortem", "sign", "INC-1", "--evidence", "all", "--yes")[1]
+    code, said = site.human("postmortem", "sign", "INC-1", "--evidence", "1", "--yes")
+    assert (code, "cause.evidence-changed" in said) == (1, True)
+
+
 def test_a_signed_cause_is_verified_by_anybody_for_ever(desk: Desk, tmp_path: Path) -> None:
     """By the key of a listed signer over text and evidence; with ssh-keygen alone; new evidence flags it."""
     desk.list_signer()

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from insiders import Insider
+from keyholders import KeyHolder, Person
+from software_key import PIN_GIVEN, TOUCHED
 
 pytestmark = pytest.mark.system
 
@@ -45,46 +48,6 @@ def commit(site: Any, name: str, *words: str) -> tuple[int, str]:
     """Commit at a terminal."""
     code, said = site.human("policy", "commit", name, "--config", str(site.config), *words)
     return code, said
-
-
-class Person:
-    """Somebody with a key."""
-
-    def __init__(self, site: Any, name: str) -> None:
-        self.site = site
-        self.name = name
-        self.key = site.folder / f"{name}.key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
-
-    def line(self, options: str = "") -> str:
-        """Return the line of allowed_signers that lists this key."""
-        return f"{self.name} {options}{self.key.with_suffix('.key.pub').read_text().strip()}\n"
-
-    def asks(self, *words: str, verb: str = "commit") -> dict[str, Any]:
-        """Ask for something without a terminal, to be given a challenge."""
-        done = self.site.cli("policy", verb, *words, "--config", str(self.site.config), "--signer", self.name)
-        found = re.search(r"printf '%s\\n' '(.*?)' \| ssh-keygen", done.stderr)
-        return {"code": done.returncode, "challenge": "" if found is None else found[1], "said": done.stderr}
-
-    def signs(self, challenge: str, namespace: str = "gatedog-approve") -> Path:
-        """Sign a challenge."""
-        made = subprocess.run(
-            ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(self.key)],
-            input=f"{challenge}\n".encode(),
-            capture_output=True,
-            check=True,
-        )
-        file: Path = self.site.folder / f"{self.name}.sig"
-        file.write_bytes(made.stdout)
-        return file
-
-    def answers(self, file: Path, *words: str, verb: str = "commit") -> subprocess.CompletedProcess[str]:
-        """Hand a signature in."""
-        config = ("--config", str(self.site.config))
-        done: subprocess.CompletedProcess[str] = self.site.cli(
-            "policy", verb, *words, *config, "--signature", str(file)
-        )
-        return done
 
 
 @pytest.fixture
@@ -270,6 +233,25 @@ def test_what_loosens_takes_two_people_and_a_terminal_is_none(signed: tuple[Any,
     assert rules(site)["revisions"][-1]["who"] == f"{ALICE}, {BOB}"
 
 
+@pytest.mark.parametrize("form", ["krl", "list"])
+def test_what_a_revoked_key_signed_counts_no_more(signed: tuple[Any, Person, Person], form: str) -> None:
+    """Alice signed, and then her key was stolen: however it is revoked, Bob's signature is the first of two again."""
+    site, alice, bob = signed
+    name = propose(site, LOOSER)
+    assert alice.answers(alice.signs(alice.asks(name)["challenge"]), name).returncode == 0
+    revoked, public = site.config / "revoked_keys", alice.key.with_suffix(".key.pub")
+    if form == "krl":
+        subprocess.run(["ssh-keygen", "-q", "-k", "-f", revoked, public], check=True, timeout=30)
+    else:
+        revoked.write_bytes(public.read_bytes())
+    revoked.chmod(0o600)
+
+    done = bob.answers(bob.signs(bob.asks(name)["challenge"]), name)
+    assert done.returncode == 0, done.stderr
+    assert "1 signed, 1 more must" in done.stdout
+    assert (rules(site)["committed"], limit(site)) == (1, 5)
+
+
 def test_what_tightens_takes_one(signed: tuple[Any, Person, Person]) -> None:
     """And holding or stopping takes none."""
     site, alice, _ = signed
@@ -326,17 +308,54 @@ def test_each_hole_of_a_signature_is_closed_for_a_commit(signed: tuple[Any, Pers
 
 
 def test_a_key_out_of_its_time_and_one_without_a_touch_commit_nothing(site: Any) -> None:
-    """What holds for every request holds for the rules."""
+    """What holds for every request holds for the rules: a security key must say that it was touched."""
     site.write_policy(LIVES, "signature_touched = true")
     alice, bob = Person(site, ALICE), Person(site, BOB)
-    (site.config / "allowed_signers").write_text(alice.line('valid-before="20200101" ') + bob.line())
+    carol = KeyHolder(site, "carol@ops", PIN_GIVEN)
+    lines = alice.line('valid-before="20200101" ') + bob.line() + carol.line()
+    (site.config / "allowed_signers").write_text(lines)
     (site.config / "allowed_signers").chmod(0o600)
     site.start()
     site.wait_until(ready=True)
     name = propose(site, LOOSER)
-    expired = alice.answers(alice.signs(alice.asks(name)["challenge"]), name)
-    untouched = bob.answers(bob.signs(bob.asks(name)["challenge"]), name)
+    refused = {who.name: who.answers(who.signs(who.asks(name)["challenge"]), name) for who in (alice, bob, carol)}
 
-    assert "signature.key-expired" in expired.stderr
-    assert "signature.not-touched" in untouched.stderr
-    assert rules(site)["committed"] == 1
+    assert "signature.key-expired" in refused[ALICE].stderr
+    assert "signature.not-touched" in refused[BOB].stderr
+    assert "signature.not-touched" in refused[carol.name].stderr
+    assert {done.returncode for done in refused.values()} == {77}
+    assert (rules(site)["committed"], limit(site)) == (1, 5)
+
+    carol.flags = TOUCHED | PIN_GIVEN
+    done = carol.answers(carol.signs(carol.asks(name)["challenge"]), name)
+    assert done.returncode == 0, done.stderr
+    assert (rules(site)["committed"], limit(site)) == (2, 50)
+
+
+def test_a_key_of_the_agents_commits_nothing(site: Any) -> None:
+    """Listed nowhere it is unknown; listed, and used from inside of the gateway, it is the agent's: people are told."""
+    agent = Insider(site)
+    own, alice = Person(site, "agent@ops"), Person(site, ALICE)
+    (site.config / "allowed_signers").write_text(alice.line())
+    (site.config / "allowed_signers").chmod(0o600)
+    site.start()
+    site.wait_until(ready=True)
+    name = propose(site, LOOSER)
+
+    def answers(file: Path) -> tuple[int, str]:
+        return agent.does("policy", "commit", name, "--config", str(site.config), "--signature", str(file))
+
+    asked = agent.does("policy", "commit", name, "--config", str(site.config), "--signer", ALICE)
+    challenge = alice.asks(name)["challenge"]
+    unlisted, listed = answers(own.signs(challenge)), answers(alice.signs(challenge))
+
+    assert (asked[0], "ssh-keygen" in asked[1]) == (77, False), "it gets nothing to sign"
+    assert (unlisted[0], listed[0]) == (77, 77)
+    assert "signature.unknown-signer" in unlisted[1]
+    assert "signature.agent-held" in listed[1]
+    site.wait_for_pages("its own agent asked for policy-commit")
+    told = json.loads(site.cli("incident", "list", "--json").stdout)["incidents"]
+    assert "signature.agent-held" in {each["rule"] for each in told}
+    assert (rules(site)["committed"], limit(site)) == (1, 5)
+    done = alice.answers(alice.signs(alice.asks(name)["challenge"]), name)
+    assert done.returncode == 0, done.stderr

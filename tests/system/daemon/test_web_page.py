@@ -201,7 +201,7 @@ def test_dead_daemon_is_unknown_until_it_is_back(well: Site, web: WebProcess, br
 
     assert "UNKNOWN - was READY" in said
     assert "gatedog does not answer" in said
-    assert "systemctl status gatedog" in said
+    assert "gatedog run -- COMMAND" in said
     assert web.get("/metrics")[2].splitlines()[2] == "gatedog_up 0"
     for path in ("/incidents", "/incidents/INC-1", "/policy"):
         browser.open(address(web, path))

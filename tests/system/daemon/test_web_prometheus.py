@@ -63,6 +63,22 @@ def test_held_gateway_reaches_alertmanager(site: Site, alertmanager: Alertmanage
             site.wait(lambda: counts(prometheus, restarted, 1), "a counted start")
 
 
+def test_kept_evidence_is_measured(site: Site) -> None:
+    """What a gateway's deaths left behind is told in bytes a little later, without a walk for each scrape."""
+    site.write_policy(["/bin/sh", "-c", "exit 3"])
+    site.start()
+    site.wait_until(hold="held")
+
+    def told() -> int | None:
+        lines = site.cli("metrics").stdout.splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("gatedog_evidence_bytes ")), None)
+
+    def kept() -> int:
+        return sum(file.stat().st_size for file in (site.state / "incidents").rglob("*") if file.is_file())
+
+    site.wait(lambda: told() == kept() > 0, "all evidence to be measured")
+
+
 def test_dead_daemon_is_seen_through_the_living_page(site: Site, alertmanager: Alertmanager, tmp_path: Path) -> None:
     """The page answers for a daemon that does not: gatedog_up is 0, and no gateway looks well any more."""
     site.write_policy(["/bin/sh", "-c", "exec sleep 600"])

@@ -5,18 +5,13 @@ A layer has the packages themselves as well, in /srv/packages, for a test that i
 Invariant: a layer is whole or absent, and lies outside of any checkout. Its name carries what is in it.
 """
 
-import fcntl
-import hashlib
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from machine_tree import CHECKOUT, debian_mirror
 
 sys.path.insert(0, str(CHECKOUT / "packaging"))
-from suite_room import KEPT, Room
+from suite_room import Room, keep
 
 FETCH = """
 set -eu
@@ -42,21 +37,7 @@ done
 
 def layer(suite: str, *names: str) -> Path:
     """Return the layer with these packages and what they depend on; fetch it first when it is not there."""
-    digest = hashlib.sha256(FETCH.encode())
     with Room(suite) as room:
-        digest.update(repr((room.tree.name, names)).encode())
-        kept = KEPT / f"{suite}-layer-{digest.hexdigest()[:16]}"
-        KEPT.mkdir(parents=True, exist_ok=True)
-        with (KEPT / f".{suite}-layer.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not kept.exists():
-                part = Path(tempfile.mkdtemp(prefix=".part-", dir=KEPT))
-                try:
-                    environment = {"MIRROR": debian_mirror(), "SUITE": suite, "NAMES": " ".join(names)}
-                    room.run(FETCH, {"layer": part}, environment, network=True)
-                    part.chmod(0o755)
-                    part.rename(kept)
-                finally:
-                    shutil.rmtree(part, ignore_errors=True)
-    os.utime(kept)
-    return kept
+        environment = {"MIRROR": debian_mirror(), "SUITE": suite, "NAMES": " ".join(names)}
+        recipe = repr((FETCH, names)).encode()
+        return keep(room, "layer", recipe, lambda folder: room.run(FETCH, {"layer": folder}, environment, network=True))

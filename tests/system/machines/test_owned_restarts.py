@@ -1,10 +1,14 @@
 """A unit that gatedog owns, on a real systemd: one restart for one death, a hold for a loop, one owner."""
 
+import json
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from machine import Machine
 from machine_install import install_gatedog
+from machine_tree import CHECKOUT
 from owned_site import COPY, GATEWAY, NAME, OwnedSite, own
 
 pytestmark = pytest.mark.system
@@ -15,6 +19,7 @@ ExecStart=/bin/sh -c 'sleep 2; kill -9 $$$$'
 Restart=always
 RestartSec=1
 """
+SOCKET, INTERFACE = "/run/gatedog/control.sock", "io.gatedog.Supervisor"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,42 @@ def test_the_agent_is_refused_by_gatedog_as_well(site: OwnedSite) -> None:
     assert "inside a supervised gateway" in said
     assert site.pid() == before
     site.wait_for_page("refused")
+
+
+def call(site: OwnedSite, method: str, **parameters: object) -> tuple[dict[str, Any], str]:
+    """Let varlinkctl call a method; return the parameters of the reply, and what it said of a failure."""
+    words = ["varlinkctl", "--json=short", "call", SOCKET, f"{INTERFACE}.{method}", json.dumps(parameters)]
+    done = site.machine.run(words, check=False)
+    return json.loads(done.stdout), done.stderr.strip()
+
+
+def test_systemds_own_client_understands_the_socket(site: OwnedSite) -> None:
+    """Varlinkctl parses the whole description, gets an answer and a refusal, and an error with its parameters."""
+    if site.machine.suite == "bookworm":
+        pytest.skip("varlinkctl came with systemd 256")
+    named = re.compile(r"^(?:type|method|error) \w+", re.MULTILINE)
+    text = (CHECKOUT / f"watchdog/control/{INTERFACE}.varlink").read_text(encoding="utf-8")
+    listed = site.run(f"varlinkctl info {SOCKET}; varlinkctl list-interfaces {SOCKET}")
+    shown = site.run(f"varlinkctl introspect {SOCKET} {INTERFACE}")
+    parsed = [site.machine.run(["varlinkctl", "validate-idl"], input=each, check=False) for each in (text, f"{text}x")]
+    status, _ = call(site, "Status")
+    asked = {"verb": "restart", "gateway": NAME, "reason": "by another client"}
+    refused, failure = call(site, "Request", **asked)
+
+    assert "Product: gatedog" in listed
+    assert listed.splitlines()[-2:] == [INTERFACE, "org.varlink.service"]
+    assert named.findall(shown) == named.findall(text)
+    assert [done.returncode for done in parsed] == [0, 1], parsed
+    assert status["status"]["gateways"][0]["pid"] == site.pid()
+    assert (refused["outcome"], refused["rule"], failure) == ("refused", "request.humans-only", "")
+    for method, error, word, parameters in (
+        ("Explain", f"{INTERFACE}.UnknownIncident", "INC-99", {"incident": "INC-99"}),
+        ("Request", f"{INTERFACE}.UnknownVerb", "dance", asked | {"verb": "dance"}),
+        ("Dance", "org.varlink.service.MethodNotFound", "Dance", {}),
+    ):
+        why, failure = call(site, method, **parameters)
+        assert failure.endswith(f"failed: {error}"), failure
+        assert word in why.values()
 
 
 def test_a_human_restarts_it(site: OwnedSite) -> None:

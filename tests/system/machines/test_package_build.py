@@ -1,4 +1,4 @@
-"""The Debian package as it is built: its bytes, what is in it, what lintian says, and where it can be put."""
+"""The Debian package as it is built: its bytes, what is in it, what lintian says, and what it lives beside."""
 
 import hashlib
 import re
@@ -33,21 +33,6 @@ dpkg --purge gatedog
 LINT = """
 cd /build/made
 lintian --allow-root --show-overrides --tag-display-limit 0 *.deb || true
-"""
-PIPX = """
-set -eu
-cd /
-pipx install --global '/build/source[systemd,web]' >&2
-readlink -f /usr/local/bin/gatedog
-setpriv --reuid=nobody --regid=nogroup --clear-groups gatedog version
-find /opt/pipx ! -type l \\( ! -user root -o -perm /022 \\)
-/opt/pipx/venvs/gatedog/bin/python -c '
-from watchdog.gateway.bus import load_pystemd
-from watchdog.setup.host import Host
-from watchdog.setup.look import host_facts
-load_pystemd()
-print(host_facts(Host()).exposed)
-'
 """
 
 
@@ -186,13 +171,3 @@ def test_it_lives_beside_debians_python3_watchdog(packages: Packages, suite: str
 
     assert files[0] == files[2] == "/usr/lib/python3/dist-packages/watchdog/__init__.py"
     assert re.fullmatch(r"/usr/lib/gatedog/lib/python3\.\d+/site-packages/watchdog/__init__\.py", files[1])
-
-
-def test_pipx_installs_it_where_only_root_can_write(machines_possible: None, packages: Packages) -> None:
-    """Installed for all from a checkout, everybody can run it, and setup finds nothing that others could replace."""
-    with Room("trixie", layer("trixie", "pipx")) as room:
-        said = room.run(PIPX, {"source": packages.sources}, {}, network=True).splitlines()
-
-    assert said[-3] == "/opt/pipx/venvs/gatedog/bin/gatedog"
-    assert said[-2].startswith("gatedog ")
-    assert said[-1] == "()"

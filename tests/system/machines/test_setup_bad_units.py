@@ -123,7 +123,7 @@ def test_a_host_that_lacks_something_is_told_what(site: Site) -> None:
 
     assert "apt-get install polkitd" in no_polkit
     assert "apt-get install dbus" in no_bus
-    assert "sudo pipx install --global gatedog" in writable
+    assert "sudo pipx install --global '.[systemd,web]'" in writable
     assert "/usr/lib/gatedog/lib can be written by others than root" in writable
     assert changed(before, site.listing()) == []
 

@@ -9,8 +9,7 @@ import unicodedata
 from pathlib import Path
 
 from watchdog.pager.channel import Receipt
-from watchdog.pager.channels.exec import run_program
-from watchdog.pager.channels.program import check_program
+from watchdog.pager.channels.exec import refuse_strangers, run_program
 from watchdog.pager.message import Message
 from watchdog.policyfile.pagersettings_kinds import WallSettings
 
@@ -32,7 +31,7 @@ class WallChannel:
 
     def deliver(self, message: Message) -> Receipt:
         """Write the page to every terminal that takes it."""
-        check_program(self._program)
+        refuse_strangers(self._program)
         said = run_program((str(self._program),), wall_text(message).encode(), self._timeout_usec)
         return Receipt(detail=f"{said}; who saw it is not known")
 

@@ -50,6 +50,12 @@ async def find_addresses(host: str, port: int, aside: Aside) -> tuple[Address, .
     return tuple(_address(each, port) for each in found)
 
 
+def split_target(target: str) -> tuple[str, int]:
+    """Split "127.0.0.1:80" or "[::1]:80"; the policy has checked it."""
+    host, _, port = target.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def _look_up(host: str, port: int) -> tuple[str, ...]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(each[4][0]) for each in found))

@@ -20,10 +20,9 @@ from watchdog.origin.listener import Listeners, stranger_behind
 from watchdog.origin.marks import LifeMark
 from watchdog.sensors.aside import Aside, Busy
 from watchdog.sensors.probes.assertions import Checks
-from watchdog.sensors.probes.connection import split_target
 from watchdog.sensors.probes.heartbeat import Heartbeat
 from watchdog.sensors.probes.http import exchange
-from watchdog.sensors.probes.names import Address, find_addresses
+from watchdog.sensors.probes.names import Address, find_addresses, split_target
 from watchdog.sensors.probes.outcome import ANSWER_BYTES, CannotAsk, Failing, Progress, plain, reason
 from watchdog.sensors.probes.program import Runner, ask_program
 from watchdog.sensors.probes.websocket import round_trip

@@ -98,7 +98,7 @@ def describe(seen: SeenSender) -> SignalSender:
     """Write a sender down for the record."""
     sample = seen.sample
     return SignalSender(
-        signal=_signal_name(sample.signal),
+        signal=procfs.signal_name(sample.signal),
         pid=sample.sender,
         comm=seen.comm,
         cgroup=plain(seen.cgroup, procfs.PATH_MAX),
@@ -153,10 +153,3 @@ def _by_place(seen: SeenSender, ended: Ended, standing: Standing) -> Sender:
 
 def _innermost(cgroup: str) -> str:
     return next((part for part in reversed(cgroup.split("/")) if part.endswith(_UNITS)), "")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
