@@ -108,7 +108,7 @@ def why_not(turn: Turn, runbook: MachineRunbook, gateway: GatewayName, story: In
     if not gateway and any(GATEWAY_WORD in word for word in words):
         return "its steps name a gateway, and this is about none"
     if story is None and any(INCIDENT_WORD in word for word in words):
-        return "its steps name an incident, and none was given"
+        return "its steps name an incident, and none was given; add --incident INC-n"
     return breaker.why_not(turn.state, runbook)
 
 

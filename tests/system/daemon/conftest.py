@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keyholders import Person
 from left_lives import end_lives
 
 from watchdog.journal.store import Journal
 
 WAIT_S = 30.0
 """Bound of every wait; nothing here takes that long."""
+LIVES = ["/bin/sh", "-c", "exec sleep 600"]
+"""A gateway that does not end."""
 GATEDOG = (str(Path(sys.executable).with_name("gatedog")),)
 
 
@@ -168,6 +171,16 @@ class Site:
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status), output.decode()
 
+    def rules(self) -> dict[str, Any]:
+        """Return which rules count."""
+        found: dict[str, Any] = json.loads(self.cli("policy", "log", "--json").stdout)["rules"]
+        return found
+
+    def limit(self) -> int:
+        """Return the first budget in force."""
+        first: int = self.status()["budget"][0]["limit"]
+        return first
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
@@ -177,3 +190,26 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def ruled(site: Site) -> Site:
+    """Return a daemon whose gateway is up, under the bundle that it found."""
+    site.write_policy(LIVES)
+    site.start()
+    site.wait_until(ready=True)
+    return site
+
+
+@pytest.fixture
+def signed(site: Site) -> tuple[Site, Person, Person]:
+    """Return the same with two people who may sign, of whom both must for what loosens."""
+    site.write_policy(LIVES)
+    policy = site.config / "policy.toml"
+    policy.write_text("min_signers = 2\n" + policy.read_text())
+    alice, bob = Person(site, "alice@ops"), Person(site, "bob@ops")
+    (site.config / "allowed_signers").write_text(alice.line() + bob.line())
+    (site.config / "allowed_signers").chmod(0o600)
+    site.start()
+    site.wait_until(ready=True)
+    return site, alice, bob

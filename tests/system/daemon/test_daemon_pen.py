@@ -30,18 +30,6 @@ print("LEFT", commit_what_lies_there(surroundings, folder, "setup of other", is_
 """What `gatedog setup` does about the rules, in a folder of this test's."""
 
 
-def rules(site: Any) -> dict[str, Any]:
-    """Return which rules count."""
-    found: dict[str, Any] = json.loads(site.cli("policy", "log", "--json").stdout)["rules"]
-    return found
-
-
-def limit(site: Any) -> int:
-    """Return the first budget in force."""
-    first: int = site.status()["budget"][0]["limit"]
-    return first
-
-
 def call(site: Any, **parameters: Any) -> dict[str, Any]:
     """Ask as any program can, past the command line."""
     with socket.socket(socket.AF_UNIX) as asker:
@@ -63,29 +51,6 @@ def setup(site: Any) -> str:
     code, said = site.at_terminal(sys.executable, "-c", SETUP, str(site.socket), str(site.config))
     assert code == 0, said
     return said.partition("LEFT")[2].strip()
-
-
-@pytest.fixture
-def ruled(site: Any) -> Any:
-    """Return a daemon whose gateway is up, under the bundle that it found."""
-    site.write_policy(LIVES)
-    site.start()
-    site.wait_until(ready=True)
-    return site
-
-
-@pytest.fixture
-def signed(site: Any) -> tuple[Any, Person, Person]:
-    """Return the same with two people who may sign, of whom both must for what loosens."""
-    site.write_policy(LIVES)
-    policy = site.config / "policy.toml"
-    policy.write_text("min_signers = 2\n" + policy.read_text())
-    alice, bob = Person(site, "alice@ops"), Person(site, "bob@ops")
-    (site.config / "allowed_signers").write_text(alice.line() + bob.line())
-    (site.config / "allowed_signers").chmod(0o600)
-    site.start()
-    site.wait_until(ready=True)
-    return site, alice, bob
 
 
 @pytest.mark.parametrize(
@@ -122,24 +87,24 @@ def test_the_people_who_must_sign_cannot_be_taken_away_by_one_of_them(signed: tu
         answer = call(site, verb="policy-propose", enclosed={"kind": "BundleOffered", "files": files})["parameters"]
         assert (answer["outcome"], answer["rule"]) == ("failed", "policy.unusable"), files
 
-    assert rules(site)["proposals"] == []
-    assert rules(site)["committed"] == 1
+    assert site.rules()["proposals"] == []
+    assert site.rules()["committed"] == 1
 
 
 def test_what_setup_did_not_write_is_not_committed_with_what_it_did(ruled: Any) -> None:
     """An edit that somebody left there would become a human's commit, unreviewed; setup's own change is one."""
     assert setup(ruled) == ""
-    assert (rules(ruled)["committed"], limit(ruled)) == (2, 5)
+    assert (ruled.rules()["committed"], ruled.limit()) == (2, 5)
     policy = Path(ruled.config / "policy.toml")
     policy.write_text(policy.read_text().replace("[gateway.gateway.ready]", f"{LOOSER}[gateway.gateway.ready]"))
     left = setup(ruled)
 
-    (proposal,) = [each["proposal"] for each in rules(ruled)["proposals"] if each["revision"] is None]
+    (proposal,) = [each["proposal"] for each in ruled.rules()["proposals"] if each["revision"] is None]
     assert left == f"gatedog policy review {proposal}"
-    assert (rules(ruled)["committed"], limit(ruled)) == (2, 5)
+    assert (ruled.rules()["committed"], ruled.limit()) == (2, 5)
     code, said = ruled.human("policy", "commit", proposal, "--config", str(ruled.config))
     assert code == 0, said
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
 
 
 def test_setup_leaves_a_list_of_revoked_keys_alone_that_is_no_text(site: Any) -> None:
@@ -154,5 +119,5 @@ def test_setup_leaves_a_list_of_revoked_keys_alone_that_is_no_text(site: Any) ->
 
     assert b"\0" in krl
     assert setup(site) == ""
-    assert rules(site)["committed"] == 2
+    assert site.rules()["committed"] == 2
     assert revoked.read_bytes() == krl

@@ -20,18 +20,6 @@ LOOSER = 'budget = {windows = ["50 per 10min", "80 per 1h"]}'
 ALICE, BOB = "alice@ops", "bob@ops"
 
 
-def rules(site: Any) -> dict[str, Any]:
-    """Return which rules count."""
-    found: dict[str, Any] = json.loads(site.cli("policy", "log", "--json").stdout)["rules"]
-    return found
-
-
-def limit(site: Any) -> int:
-    """Return the first budget in force."""
-    first: int = site.status()["budget"][0]["limit"]
-    return first
-
-
 def propose(site: Any, extra: str, reason: str = "less noise") -> str:
     """Propose, as a program without a terminal, a policy.toml with these lines; return the proposal's name."""
     offered = site.folder / "offered" / "policy.toml"
@@ -50,29 +38,6 @@ def commit(site: Any, name: str, *words: str) -> tuple[int, str]:
     return code, said
 
 
-@pytest.fixture
-def ruled(site: Any) -> Any:
-    """Return a daemon whose gateway is up, under the bundle that it found."""
-    site.write_policy(LIVES)
-    site.start()
-    site.wait_until(ready=True)
-    return site
-
-
-@pytest.fixture
-def signed(site: Any) -> tuple[Any, Person, Person]:
-    """Return the same with two people who may sign, of whom both must for what loosens."""
-    site.write_policy(LIVES)
-    policy = site.config / "policy.toml"
-    policy.write_text("min_signers = 2\n" + policy.read_text())
-    alice, bob = Person(site, ALICE), Person(site, BOB)
-    (site.config / "allowed_signers").write_text(alice.line() + bob.line())
-    (site.config / "allowed_signers").chmod(0o600)
-    site.start()
-    site.wait_until(ready=True)
-    return site, alice, bob
-
-
 def test_a_program_proposes_and_a_human_commits(ruled: Any) -> None:
     """The diff is in words; a program cannot commit what it proposed; the human's commit is in force at once."""
     before = ruled.status()
@@ -88,12 +53,12 @@ def test_a_program_proposes_and_a_human_commits(ruled: Any) -> None:
         "next" in line or line.startswith("  sudo") for line in review.splitlines() if "run: gatedog" in line
     )
     assert refused.returncode == 77
-    assert rules(ruled)["committed"] == 1
+    assert ruled.rules()["committed"] == 1
 
     code, said = commit(ruled, name)
     assert code == 0, said
     assert "revision 2 is in force" in said
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
     assert ruled.status()["pid"] == before["pid"]
     assert (ruled.config / "policy.toml").stat().st_mode & 0o777 == 0o600
     ruled.wait_for_pages(f"other rules are proposed: {name}")
@@ -111,41 +76,41 @@ def test_what_cannot_be_read_is_refused_with_all_its_problems(ruled: Any) -> Non
     assert "policy.unusable" in done.stderr
     assert "nonsense" in done.stderr
     assert "port" in done.stderr
-    assert rules(ruled)["proposals"] == []
+    assert ruled.rules()["proposals"] == []
 
 
 def test_a_commit_that_stopped_halfway_is_finished_by_the_same_command(ruled: Any) -> None:
     """Committed and not written: the rules before stay, across a restart, until the files are put in their place."""
     name = propose(ruled, LOOSER)
     assert commit(ruled, name, "--sign-only")[0] == 0
-    assert (rules(ruled)["committed"], rules(ruled)["in_force"], limit(ruled)) == (2, 1, 5)
+    assert (ruled.rules()["committed"], ruled.rules()["in_force"], ruled.limit()) == (2, 1, 5)
 
     (daemon,) = ruled._daemons
     daemon.kill()
     daemon.wait()
     ruled.start()
-    assert limit(ruled) == 5
+    assert ruled.limit() == 5
     done = ruled.cli("policy", "commit", name, "--config", str(ruled.config))
     assert done.returncode == 0, done.stderr
     assert "revision 2 is in force" in done.stdout
     again = ruled.cli("policy", "commit", name, "--config", str(ruled.config))
     assert again.returncode == 0
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
 
 
 def test_a_revert_is_a_new_revision_and_old_files_are_a_rollback(ruled: Any) -> None:
     """By command it counts, by hand it is an incident, and the newest stays in force."""
     old = (ruled.config / "policy.toml").read_bytes()
     commit(ruled, propose(ruled, LOOSER))
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
     (ruled.config / "policy.toml").write_bytes(old)
     ruled._daemons[0].send_signal(signal.SIGHUP)
     ruled.wait_for_pages("somebody put older rules back")
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
 
     code, said = ruled.human("policy", "revert", "--config", str(ruled.config), "-m", "it was better")
     assert code == 0, said
-    assert (rules(ruled)["committed"], limit(ruled)) == (3, 5)
+    assert (ruled.rules()["committed"], ruled.limit()) == (3, 5)
     ruled.wait_for_pages("older rules", update="resolved")
 
 
@@ -159,11 +124,11 @@ def test_a_change_by_hand_is_shown_in_words_and_proposed_from_where_it_lies(rule
 
     assert shown.returncode == 1
     assert "loosens  gateway.budget.windows" in shown.stdout
-    assert limit(ruled) == 5
+    assert ruled.limit() == 5
     assert "gatedog policy diff" in page["text"]
     assert "is in force" in ruled.commit()
     ruled.wait_for_pages("the rules were changed", update="resolved")
-    assert limit(ruled) == 50
+    assert ruled.limit() == 50
 
 
 def test_a_committed_bundle_survives_tricks_with_its_files(ruled: Any) -> None:
@@ -177,13 +142,13 @@ def test_a_committed_bundle_survives_tricks_with_its_files(ruled: Any) -> None:
         how()
         daemon.send_signal(signal.SIGHUP)
         ruled.wait(lambda: words in json.dumps(incident(ruled)), words)
-        assert limit(ruled) == 5
+        assert ruled.limit() == 5
         ruled.config.chmod(0o700)
         policy.unlink()
         policy.write_bytes(kept)
         policy.chmod(0o600)
         daemon.send_signal(signal.SIGHUP)
-        ruled.wait(lambda: rules(ruled)["trouble"] == "", "the incident to end")
+        ruled.wait(lambda: ruled.rules()["trouble"] == "", "the incident to end")
 
     spoil(lambda: (policy.unlink(), policy.symlink_to(looser)), "changed, and nobody committed")
     spoil(lambda: (policy.unlink(), os.link(looser, policy)), "has 2 names")
@@ -218,19 +183,19 @@ def test_what_loosens_takes_two_people_and_a_terminal_is_none(signed: tuple[Any,
     done = alice.answers(first, name)
     assert done.returncode == 0, done.stderr
     assert "1 signed, 1 more must" in done.stdout
-    assert limit(site) == 5
+    assert site.limit() == 5
     replayed = alice.answers(first, name)
     assert replayed.returncode == 77
     assert "signature.replayed" in replayed.stderr
     twice = alice.answers(alice.signs(alice.asks(name)["challenge"]), name)
     assert "policy.signed-twice" in twice.stderr
-    assert rules(site)["committed"] == 1
+    assert site.rules()["committed"] == 1
 
     second = bob.answers(bob.signs(bob.asks(name)["challenge"]), name)
     assert second.returncode == 0, second.stderr
     assert "revision 2 is in force" in second.stdout
-    assert limit(site) == 50
-    assert rules(site)["revisions"][-1]["who"] == f"{ALICE}, {BOB}"
+    assert site.limit() == 50
+    assert site.rules()["revisions"][-1]["who"] == f"{ALICE}, {BOB}"
 
 
 @pytest.mark.parametrize("form", ["krl", "list"])
@@ -249,7 +214,7 @@ def test_what_a_revoked_key_signed_counts_no_more(signed: tuple[Any, Person, Per
     done = bob.answers(bob.signs(bob.asks(name)["challenge"]), name)
     assert done.returncode == 0, done.stderr
     assert "1 signed, 1 more must" in done.stdout
-    assert (rules(site)["committed"], limit(site)) == (1, 5)
+    assert (site.rules()["committed"], site.limit()) == (1, 5)
 
 
 def test_what_tightens_takes_one(signed: tuple[Any, Person, Person]) -> None:
@@ -259,7 +224,7 @@ def test_what_tightens_takes_one(signed: tuple[Any, Person, Person]) -> None:
     done = alice.answers(alice.signs(alice.asks(name)["challenge"]), name)
 
     assert done.returncode == 0, done.stderr
-    assert limit(site) == 2
+    assert site.limit() == 2
     assert site.human("hold", "-m", "look at it")[0] == 0
 
 
@@ -293,8 +258,8 @@ def test_each_hole_of_a_signature_is_closed_for_a_commit(signed: tuple[Any, Pers
     # A signature over one proposal commits that one, whatever proposal is named beside it.
     done = alice.answers(alice.signs(challenge), other)
     assert done.returncode == 0, done.stderr
-    assert {each["proposal"]: each["signed"] for each in rules(site)["proposals"]} == {name: [ALICE], other: []}
-    assert rules(site)["committed"] == 1
+    assert {each["proposal"]: each["signed"] for each in site.rules()["proposals"]} == {name: [ALICE], other: []}
+    assert site.rules()["committed"] == 1
 
     # Who is struck off, or revoked, stops counting at once, for what they have signed as well.
     signers.write_text(bob.line())
@@ -304,7 +269,7 @@ def test_each_hole_of_a_signature_is_closed_for_a_commit(signed: tuple[Any, Pers
     (site.config / "revoked_keys").write_text(bob.key.with_suffix(".key.pub").read_text())
     (site.config / "revoked_keys").chmod(0o600)
     is_refused(bob.signs(bob.asks(name)["challenge"]), "signature.key-revoked")
-    assert rules(site)["committed"] == 1
+    assert site.rules()["committed"] == 1
 
 
 def test_a_key_out_of_its_time_and_one_without_a_touch_commit_nothing(site: Any) -> None:
@@ -324,12 +289,12 @@ def test_a_key_out_of_its_time_and_one_without_a_touch_commit_nothing(site: Any)
     assert "signature.not-touched" in refused[BOB].stderr
     assert "signature.not-touched" in refused[carol.name].stderr
     assert {done.returncode for done in refused.values()} == {77}
-    assert (rules(site)["committed"], limit(site)) == (1, 5)
+    assert (site.rules()["committed"], site.limit()) == (1, 5)
 
     carol.flags = TOUCHED | PIN_GIVEN
     done = carol.answers(carol.signs(carol.asks(name)["challenge"]), name)
     assert done.returncode == 0, done.stderr
-    assert (rules(site)["committed"], limit(site)) == (2, 50)
+    assert (site.rules()["committed"], site.limit()) == (2, 50)
 
 
 def test_a_key_of_the_agents_commits_nothing(site: Any) -> None:
@@ -356,6 +321,6 @@ def test_a_key_of_the_agents_commits_nothing(site: Any) -> None:
     site.wait_for_pages("its own agent asked for policy-commit")
     told = json.loads(site.cli("incident", "list", "--json").stdout)["incidents"]
     assert "signature.agent-held" in {each["rule"] for each in told}
-    assert (rules(site)["committed"], limit(site)) == (1, 5)
+    assert (site.rules()["committed"], site.limit()) == (1, 5)
     done = alice.answers(alice.signs(alice.asks(name)["challenge"]), name)
     assert done.returncode == 0, done.stderr
