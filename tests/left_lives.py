@@ -13,7 +13,8 @@ from watchdog.gateway.process import read_stat
 def end_lives(state: Path) -> None:
     """End the child gateways of which a daemon left records in its state folder."""
     for file in (state / "lives").glob("*/*.json"):
-        _end(json.loads(file.read_text()))
+        if record := file.read_text():  # empty: a launcher that lost its daemon before it was told to begin
+            _end(json.loads(record))
 
 
 def _end(record: dict[str, Any]) -> None:

@@ -17,8 +17,8 @@ from watchdog.core.shellline import commands_of
 pytestmark = pytest.mark.system
 
 STUB = """#!/bin/sh
-printf '%s\\037' "${0##*/}" "$@" >>"$LOG"
-printf '\\036' >>"$LOG"
+call=$(printf '%s\\037' "${0##*/}" "$@"; echo .)
+printf '%s\\036' "${call%.}" >>"$LOG"
 """
 PROGRAMS = ("a", "b")
 SHELLS = ("/bin/sh", "/bin/bash")

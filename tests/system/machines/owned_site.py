@@ -166,6 +166,12 @@ class OwnedSite:
         found: dict[str, Any] = json.loads(done.stdout)["gateways"][0]
         return found
 
+    def remembered(self) -> list[object]:
+        """Return what a daemon knows of the gateway that no restart of its own may change."""
+        found = self.status()
+        budget = [{key: each[key] for key in each if key != "next_free_in_usec"} for each in found["budget"]]
+        return [found["life"], budget, found["chain"], found["why"]]
+
     def used(self) -> int:
         """Return how many starts the widest window of the budget holds."""
         return int(max(window["used"] for window in self.status()["budget"] if window["account"] == "restart"))
