@@ -180,7 +180,7 @@ def test_stage_ends_what_was_daemonised() -> None:
         log = stage.folder / "log"
         stage.start_leashed(("/bin/sh", "-c", f"setsid {sleeper} & echo up"), log)
         assert wait_for(lambda: log.read_text(encoding="utf-8") == "up\n")
-        assert processes_about(sleeper)
+        assert wait_for(lambda: bool(processes_about(sleeper)))
 
     assert processes_about(sleeper) == []
     assert not stage.folder.exists()
