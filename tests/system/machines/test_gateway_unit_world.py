@@ -138,11 +138,25 @@ def test_death_without_a_bus_is_reported(site: UnitSite) -> None:
         driver.start(2)
 
 
+SLOW_TO_STOP = """\
+[Unit]
+After=dbus.service dbus.socket
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/sleep 5
+"""
+
+
 def test_host_that_goes_down_says_so_first(fresh_machine: Machine) -> None:
     """A shutdown is told before the gateway ends by it, and the ending is the host's."""
     site = UnitSite(fresh_machine)
-    # As gatedog.service is ordered: the bus outlives who speaks on it.
     site.become(SLEEPS, unit="After=dbus.service dbus.socket")
+    # The driver is no unit. This one is ordered as gatedog.service is, and takes its time: so the bus outlives who
+    # speaks on it, and nobody is killed before what happened was told.
+    site.machine.write("/etc/systemd/system/slow-to-stop.service", SLOW_TO_STOP)
+    site.sh("systemctl daemon-reload && systemctl start slow-to-stop.service")
     with site.drive() as driver:
         driver.start(1)
         site.machine.run(["systemctl", "start", "--no-block", "reboot.target"])
