@@ -9,6 +9,7 @@ runbook/machine.py).
 import errno
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -144,3 +145,11 @@ def _file_in_memory(content: bytes) -> IO[bytes]:
     file.flush()
     file.seek(0)
     return file
+
+
+def signal_text(number: int) -> str:
+    """Name the signal that ended a program, for a sentence; a real-time one has only its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -13,7 +13,6 @@ line. Deliberately not here: processes (`Run` is given, and blocks), threads (da
 
 import os
 import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from watchdog.core.values import dataclass
 from watchdog.origin.procfs import one_line
 from watchdog.policyfile.patterns import search
 from watchdog.policyfile.runbooksection import OWN_PROGRAM
+from watchdog.program.running import signal_text
 
 OUTPUT_BYTES_MAX = 64 * 1024
 """Of one step's output, the end."""
@@ -100,7 +100,7 @@ def _judged(order: PerformStep, ended: Ended, uid: int) -> StepEnded:
     text = ended.output.decode("utf-8", "replace")
     detail = _rights(uid).removeprefix("; ") if ended.status else ""
     if ended.status < 0:
-        detail = _signal_text(-ended.status)
+        detail = signal_text(-ended.status)
     return StepEnded(
         gateway=order.gateway,
         run=order.run,
@@ -140,10 +140,3 @@ def last_line(output: bytes) -> str:
 def _rights(uid: int) -> str:
     """Say what a step that failed may have lacked."""
     return "" if uid == 0 else f"; gatedog runs as uid {uid}: a step that needs root cannot work here"
-
-
-def _signal_text(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

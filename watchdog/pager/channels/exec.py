@@ -9,7 +9,6 @@ Invariants: argv is a list and no shell reads it; what is run, and how, keeps th
 Deliberately not here: who the program is and how it keeps its secrets.
 """
 
-import signal
 from pathlib import Path
 
 from watchdog.core.timeline import duration_text
@@ -17,7 +16,7 @@ from watchdog.pager.channel import ConfigurationFault, Receipt, TryLater
 from watchdog.pager.escape import one_line
 from watchdog.pager.message import Message
 from watchdog.policyfile.pagersettings_kinds import ExecSettings
-from watchdog.program.running import NotNow, run_in_session
+from watchdog.program.running import NotNow, run_in_session, signal_text
 from watchdog.program.trust import Unfit, check_program
 
 _FAULTS = frozenset({64, 77, 78, 126, 127})
@@ -65,16 +64,9 @@ def run_program(argv: tuple[str, ...], given: bytes, timeout_usec: int) -> str:
     if status is None:
         raise TryLater(f"{program} was ended after {duration_text(timeout_usec)}{said}")
     if status < 0:
-        raise TryLater(f"{program} died of {_signal_text(-status)}{said}")
+        raise TryLater(f"{program} died of {signal_text(-status)}{said}")
     if status in _FAULTS:
         raise ConfigurationFault(f"{program} exited with {status}{said}")
     if status != 0:
         raise TryLater(f"{program} exited with {status}{said}")
     return f"{program} took it{said}"
-
-
-def _signal_text(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
